@@ -1,0 +1,410 @@
+// Package store keeps what moderation and archive remember: one database, one transaction at a time for those who write,
+// and a schema that moves forward by itself.
+//
+// What it promises:
+//
+//   - [DB.Update] returns nil only when what its function wrote is on stable storage (SQLite, WAL, synchronous FULL). Under
+//     load the functions of many callers are gathered into one commit, each in a savepoint of its own: one that fails
+//     takes only its own writes with it.
+//   - Functions of Update run one after another, in a single goroutine. What a function reads, nobody else changes before
+//     it is committed. So a function may decide on what it reads; it must be quick, and must not wait for the network.
+//   - [DB.View] reads a snapshot of what is committed, beside the writer and beside other readers.
+//
+// The SQL is written once, in the dialect that SQLite and PostgreSQL share ($1, RETURNING, ON CONFLICT), by the package
+// whose knowledge it is; this package holds the schema and the transactions.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	sqlite "modernc.org/sqlite"
+)
+
+//go:embed schema/*.sql
+var schemaFiles embed.FS
+
+// groupLimit bounds how many functions share a commit: past it the first to come would wait too long for the last.
+const groupLimit = 256
+
+// ErrClosed says that the database is closed or closing.
+var ErrClosed = errors.New("the database is closed")
+
+// ErrFull says that the disk has no room for more. Nothing of the refused write is kept; callers tell their own caller to
+// come again.
+var ErrFull = errors.New("the disk is full")
+
+// Tx is a transaction as the functions of Update and View see it. It is not safe for use by more than one goroutine, and
+// not after the function has returned.
+type Tx struct {
+	ctx  context.Context
+	conn *sql.Conn
+	once map[string]bool
+	db   *DB
+}
+
+// DB is an open database. All methods may be called from any goroutine.
+type DB struct {
+	read   *sql.DB
+	write  *sql.DB
+	path   string
+	work   chan job
+	quit   chan struct{}
+	done   chan struct{}
+	close  sync.Once
+	before []func(*Tx) error
+	mu     sync.RWMutex
+}
+
+type job struct {
+	ctx  context.Context
+	fn   func(*Tx) error
+	done chan error
+}
+
+// Open opens the database file at path, makes it where there is none, and brings its schema forward. The folder must exist.
+func Open(ctx context.Context, path string) (*DB, error) {
+	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	if err != nil {
+		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
+	}
+	write.SetMaxOpenConns(1)
+	read, err := sql.Open("sqlite", dsn(path, "deferred"))
+	if err != nil {
+		_ = write.Close()
+		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
+	}
+	read.SetMaxOpenConns(8)
+	read.SetMaxIdleConns(8)
+	db := &DB{read: read, write: write, path: path,
+		work: make(chan job, groupLimit), quit: make(chan struct{}), done: make(chan struct{})}
+	if err := db.migrate(ctx); err != nil {
+		_ = read.Close()
+		_ = write.Close()
+		return nil, err
+	}
+	go db.run()
+	return db, nil
+}
+
+// dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
+// says so, secure_delete so that what is disposed of is gone from the file's bytes.
+func dsn(path, lock string) string {
+	q := url.Values{}
+	q.Set("_txlock", lock)
+	for _, p := range []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)"} {
+		q.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// BeforeCommit adds a function that runs once in every transaction in which [Tx.Mark] was called, after all else and right
+// before the commit. When it fails the whole group fails. The archive signs its checkpoint here: once for a group.
+// It must be called before the first Update.
+func (db *DB) BeforeCommit(fn func(*Tx) error) { db.before = append(db.before, fn) }
+
+// Update runs fn in a transaction and returns when it is durable. When fn returns an error, nothing that it wrote is kept and
+// the error comes back. A cancelled ctx ends the wait for a turn, never a transaction that has begun.
+func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	j := job{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	db.mu.RLock()
+	select {
+	case <-db.quit:
+		db.mu.RUnlock()
+		return ErrClosed
+	default:
+	}
+	select {
+	case db.work <- j:
+		db.mu.RUnlock()
+	case <-ctx.Done():
+		db.mu.RUnlock()
+		return ctx.Err()
+	}
+	return <-j.done
+}
+
+// run is the one writer. It takes what waits, up to groupLimit, into a single commit.
+func (db *DB) run() {
+	defer close(db.done)
+	group := make([]job, 0, groupLimit)
+	for {
+		group = group[:0]
+		select {
+		case j := <-db.work:
+			group = append(group, j)
+		case <-db.quit:
+			select {
+			case j := <-db.work: // accepted before the close: it gets its answer
+				group = append(group, j)
+			default:
+				return
+			}
+		}
+	gather:
+		for len(group) < groupLimit {
+			select {
+			case j := <-db.work:
+				group = append(group, j)
+			default:
+				break gather
+			}
+		}
+		db.commit(group)
+	}
+}
+
+// commit runs a group in one transaction and answers each of its callers.
+//
+// If we die before COMMIT returns, SQLite's WAL holds no commit record and the next start finds nothing of the group; no
+// caller was answered, so no platform got its 200 and no receipt exists. If we die after it, all of it is there.
+func (db *DB) commit(group []job) {
+	results := make([]error, len(group))
+	err := func() error {
+		ctx := context.Background()
+		conn, err := db.write.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		tx := &Tx{ctx: ctx, conn: conn, once: map[string]bool{}, db: db}
+		if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+			return err
+		}
+		committed := false
+		defer func() {
+			if !committed {
+				_, _ = conn.ExecContext(ctx, "ROLLBACK")
+			}
+		}()
+		for i, j := range group {
+			if results[i] = j.ctx.Err(); results[i] != nil {
+				continue
+			}
+			if err := tx.savepoint(j.fn, &results[i]); err != nil {
+				return err
+			}
+		}
+		if tx.once["mark"] {
+			for _, fn := range db.before {
+				if err := fn(tx); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+			return err
+		}
+		committed = true
+		return nil
+	}()
+	for i, j := range group {
+		if results[i] == nil && err != nil {
+			results[i] = explain(err)
+		}
+		j.done <- results[i]
+	}
+}
+
+// savepoint runs fn so that its failure takes only its own writes along. An error that it returns itself concerns the whole group.
+func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
+	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT one"); err != nil {
+		return err
+	}
+	marked := tx.once["mark"]
+	err := func() (err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				err = fmt.Errorf("store: panic in a transaction: %v", r)
+			}
+		}()
+		return fn(tx)
+	}()
+	if err == nil {
+		_, err := tx.conn.ExecContext(tx.ctx, "RELEASE one")
+		return err
+	}
+	*result = explain(err)
+	tx.once["mark"] = marked
+	if errors.Is(*result, ErrFull) {
+		return err // SQLite may have rolled the whole transaction back by itself: nobody's writes can be trusted to be there
+	}
+	if _, err := tx.conn.ExecContext(tx.ctx, "ROLLBACK TO one"); err != nil {
+		return err
+	}
+	_, err = tx.conn.ExecContext(tx.ctx, "RELEASE one")
+	return err
+}
+
+// explain gives the errors that callers act on their names.
+func explain(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case 13: // SQLITE_FULL
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		if e.Code() == 778 { // SQLITE_IOERR_WRITE: how a full disk shows itself when the WAL cannot grow
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+	}
+	return err
+}
+
+// View runs fn on a snapshot of what is committed. Writes by fn fail.
+func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.read.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: view: %w", err)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+		return fmt.Errorf("store: view: %w", err)
+	}
+	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	return fn(&Tx{ctx: ctx, conn: conn, once: map[string]bool{}, db: db})
+}
+
+// Close waits for the writes that are under way and closes the database.
+func (db *DB) Close() error {
+	var err error
+	db.close.Do(func() {
+		db.mu.Lock()
+		close(db.quit)
+		db.mu.Unlock()
+		<-db.done
+		_, _ = db.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		err = errors.Join(db.read.Close(), db.write.Close())
+	})
+	return err
+}
+
+// Path is where the database file is.
+func (db *DB) Path() string { return db.path }
+
+// Size is what the database takes on disk, in bytes.
+func (db *DB) Size(ctx context.Context) (int64, error) {
+	var pages, size int64
+	err := db.View(ctx, func(tx *Tx) error {
+		if err := tx.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+			return err
+		}
+		return tx.QueryRow("PRAGMA page_size").Scan(&size)
+	})
+	return pages * size, err
+}
+
+// Exec runs a statement.
+func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
+	return tx.conn.ExecContext(tx.ctx, query, times(args)...)
+}
+
+// Query runs a query; the caller closes the rows.
+func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	return tx.conn.QueryContext(tx.ctx, query, times(args)...)
+}
+
+// QueryRow runs a query of one row.
+func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	return tx.conn.QueryRowContext(tx.ctx, query, times(args)...)
+}
+
+// Mark asks for the functions of [DB.BeforeCommit] to run before this transaction is committed.
+func (tx *Tx) Mark() { tx.once["mark"] = true }
+
+// Time is how times stand in the database: microseconds since 1970 in UTC, an integer that sorts, zero for "never".
+func Time(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+// FromTime reads what Time wrote.
+func FromTime(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+// times turns time.Time arguments into integers, so that no driver chooses a format for us.
+func times(args []any) []any {
+	for i, a := range args {
+		if t, ok := a.(time.Time); ok {
+			args[i] = Time(t)
+		}
+	}
+	return args
+}
+
+// migrate runs the schema files that the database has not seen, in the order of their numbers, each in a transaction.
+func (db *DB) migrate(ctx context.Context) error {
+	names, err := fs.Glob(schemaFiles, "schema/*.sql")
+	if err != nil {
+		return err
+	}
+	conn, err := db.write.Conn(ctx)
+	if err != nil {
+		return fmt.Errorf("store: open %s: %w", filepath.Base(db.path), explain(err))
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx,
+		"CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)"); err != nil {
+		return fmt.Errorf("store: schema: %w", explain(err))
+	}
+	for _, name := range names {
+		base := filepath.Base(name)
+		version, err := strconv.Atoi(strings.SplitN(base, "_", 2)[0])
+		if err != nil {
+			return fmt.Errorf("store: schema file %s has no number: %w", base, err)
+		}
+		text, err := schemaFiles.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := apply(ctx, conn, version, string(text)); err != nil {
+			return fmt.Errorf("store: schema %s: %w", base, explain(err))
+		}
+	}
+	return nil
+}
+
+// apply runs one schema file unless it was run before. The lock is taken before looking, so that two processes that start at
+// once do not both run it.
+func apply(ctx context.Context, conn *sql.Conn, version int, text string) error {
+	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		return err
+	}
+	rollback := func(err error) error {
+		_, _ = conn.ExecContext(ctx, "ROLLBACK")
+		return err
+	}
+	var seen int
+	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM schema_versions WHERE version = $1", version).Scan(&seen); err != nil {
+		return rollback(err)
+	}
+	if seen > 0 {
+		return rollback(nil)
+	}
+	if _, err := conn.ExecContext(ctx, text); err != nil {
+		return rollback(err)
+	}
+	if _, err := conn.ExecContext(ctx, "INSERT INTO schema_versions (version, applied_at) VALUES ($1, $2)",
+		version, Time(time.Now())); err != nil {
+		return rollback(err)
+	}
+	_, err := conn.ExecContext(ctx, "COMMIT")
+	return err
+}
