@@ -1,0 +1,159 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"takhojd/archive"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// Action is what a decision does with a comment. The bot only allows, flags and hides; the rest are people's.
+type Action string
+
+// The actions of a decision.
+const (
+	Allow    Action = "allow"    // let it stand (låt stå)
+	Flag     Action = "flag"     // a person must look (flagga)
+	Hide     Action = "hide"     // hide it on the platform (dölj)
+	Delete   Action = "delete"   // delete it on the platform (ta bort)
+	Restore  Action = "restore"  // show it again (visa igen)
+	Block    Action = "block"    // hide it and block its author (blockera)
+	Escalate Action = "escalate" // keep it as evidence and lead the queue with it (eskalera)
+	Route    Action = "route"    // let it stand and refer its author to where the question belongs (hänvisa)
+	Opinion  Action = "opinion"  // ask for a second opinion (en till bedömning)
+)
+
+// Valid tells whether a is an action.
+func (a Action) Valid() bool {
+	switch a {
+	case Allow, Flag, Hide, Delete, Restore, Block, Escalate, Route, Opinion:
+		return true
+	}
+	return false
+}
+
+// removes tells whether a takes the comment from the public's sight, and so needs a record first.
+func (a Action) removes() bool { return a == Hide || a == Delete || a == Block }
+
+// State is how a comment stands on its platform, as far as we know.
+type State string
+
+// The states of a comment.
+const (
+	Standing State = "standing"
+	Hidden   State = "hidden"
+	Deleted  State = "deleted"
+	Removed  State = "removed" // gone from the platform, and not by us: mostly its author's own doing
+)
+
+// Valid tells whether s is a state.
+func (s State) Valid() bool { return s == Standing || s == Hidden || s == Deleted || s == Removed }
+
+// Why says what put a comment into the flag queue.
+type Why string
+
+// The reasons for a flag.
+const (
+	Doubt      Why = "doubt"      // the policy says that a person must look
+	Escalation Why = "escalation" // a serious threat or incitement: to the platform and the police
+	Quota      Why = "quota"      // the bot has hidden as many as it may today
+	EditedWhy  Why = "edited"     // hidden, then edited into something that the policy allows
+	BlockWhy   Why = "block"      // the author's third violation within the policy's window: a block is suggested
+	Failed     Why = "failed"     // the platform would not do what was decided
+	OpinionWhy Why = "opinion"    // a colleague asked for a second opinion
+)
+
+// Valid tells whether w is a reason for a flag.
+func (w Why) Valid() bool {
+	switch w {
+	case Doubt, Escalation, Quota, EditedWhy, BlockWhy, Failed, OpinionWhy:
+		return true
+	}
+	return false
+}
+
+// What a person may be told instead of "done".
+var (
+	// ErrClaimed says that a colleague holds the comment.
+	ErrClaimed = errors.New("a colleague is deciding this comment")
+	// ErrStale says that the comment was edited, or decided, after the person saw it.
+	ErrStale = errors.New("the comment has changed since it was shown")
+	// ErrTooLate says that a decision can no longer be undone.
+	ErrTooLate = errors.New("the decision can no longer be undone")
+	// ErrNotFound says that there is no such comment, flag or decision.
+	ErrNotFound = errors.New("not found")
+	// ErrInvalid says that what was asked for cannot be: the rest of the message says why.
+	ErrInvalid = errors.New("this cannot be done")
+)
+
+// Resolution is a person's decision on one comment, as the console sends it.
+type Resolution struct {
+	// Comment is [Case.ID].
+	Comment int64
+	// Revision is what the person saw; the decision is refused with [ErrStale] when the comment says something else by now.
+	Revision string
+	// Flag is [Case.Flag]'s id when the decision answers a flag, else 0.
+	Flag   int64
+	Action Action
+	// By is the person's account name.
+	By string
+	// Reason is the person's own words, kept in the record. It may be empty for Allow.
+	Reason string
+	// Route and Reply are for Action Route: where to, and what to say under the comment (empty: nothing is said).
+	Route rules.Route
+	Reply string
+}
+
+// Decision is what was decided on one revision of a comment: by the bot, by a person, or by a colleague in the platform's own
+// tools.
+type Decision struct {
+	ID       int64
+	Comment  int64
+	Revision string
+	Action   Action
+	ByKind   string // "bot", "person" or "platform"
+	By       string
+	Reason   string
+	Verdict  rules.Verdict
+	Route    rules.Route
+	Record   string
+	At       time.Time
+	Undone   time.Time
+}
+
+// Reader reads a platform. Both methods may be called from any goroutine.
+type Reader interface {
+	// Fetch reads a comment as it stands at this moment; platforms.ErrGone when it is no more.
+	Fetch(context.Context, platforms.Ref) (platforms.Comment, error)
+	// FetchPost reads one of the authority's own posts.
+	FetchPost(context.Context, string) (platforms.Post, error)
+	// CatchUp hands over every comment posted at or after a time, and what changed on recently active posts, in any order.
+	CatchUp(context.Context, time.Time, func(context.Context, []platforms.Event) error) error
+	// Capabilities says what the platform lets us do.
+	Capabilities() platforms.Capabilities
+}
+
+// Remover takes a comment from sight. Both methods take a receipt, refuse the zero one, and act on the comment that the receipt
+// names and no other. Repeating a call changes nothing.
+type Remover interface {
+	Hide(context.Context, archive.Receipt) error
+	Delete(context.Context, archive.Receipt) error
+}
+
+// Responder answers, restores and blocks.
+type Responder interface {
+	Unhide(context.Context, platforms.Ref) error
+	Reply(context.Context, platforms.Ref, string) (string, error)
+	PrivateReply(context.Context, platforms.Ref, string) error
+	Block(context.Context, platforms.Author) error
+}
+
+// Adapter is what moderation needs of a platform. The errors are those of package platforms.
+type Adapter interface {
+	Reader
+	Remover
+	Responder
+}

@@ -1,0 +1,4 @@
+package moderation
+
+// Moderator is the path of a comment.
+type Moderator struct{}
