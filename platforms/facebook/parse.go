@@ -1,0 +1,231 @@
+package facebook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"takhojd/platforms"
+)
+
+// skipped is a change that became no event. It names the place in the delivery and the platform's own words for what it was,
+// never what anybody wrote.
+type skipped struct {
+	reason string // "item", "field", "object", "page", "verb" or "shape"
+	entry  int
+	change int
+	detail string
+}
+
+// quiet tells whether the platform sends such changes as a matter of course.
+func (s skipped) quiet() bool { return s.reason == "item" || s.reason == "field" }
+
+// delivery is the body of one POST. Ids and times are taken as numbers or strings: the platform has sent both.
+type delivery struct {
+	Object string `json:"object"`
+	Entry  []struct {
+		ID      scalar            `json:"id"`
+		Time    scalar            `json:"time"`
+		Changes []json.RawMessage `json:"changes"`
+	} `json:"entry"`
+}
+
+type change struct {
+	Field string `json:"field"`
+	Value struct {
+		Item        scalar `json:"item"`
+		Verb        scalar `json:"verb"`
+		CommentID   scalar `json:"comment_id"`
+		PostID      scalar `json:"post_id"`
+		ParentID    scalar `json:"parent_id"`
+		CreatedTime scalar `json:"created_time"`
+		Message     string `json:"message"`
+		Photo       scalar `json:"photo"`
+		Video       scalar `json:"video"`
+		From        *struct {
+			ID   scalar `json:"id"`
+			Name scalar `json:"name"`
+		} `json:"from"`
+		// The sender as deliveries before 2018 named them.
+		SenderID   scalar `json:"sender_id"`
+		SenderName scalar `json:"sender_name"`
+	} `json:"value"`
+}
+
+// verbs are the platform's words for what happened to a comment.
+var verbs = map[scalar]platforms.EventKind{
+	"add":    platforms.Added,
+	"edited": platforms.Edited,
+	"remove": platforms.Removed,
+	"hide":   platforms.Hidden,
+	"unhide": platforms.Restored,
+}
+
+// parse turns the body of a delivery into events, in the body's order. Its error says that the body as a whole cannot be
+// read; what is odd in a part of it is in skipped.
+func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([]platforms.Event, []skipped, error) {
+	// JSON has no place for a bare NUL, yet one must not cost us the comment. As 0xFF it is merely invalid UTF-8, which
+	// decoding turns into U+FFFD; what is kept as raw is cut from the body as it came.
+	readable := body
+	if bytes.IndexByte(body, 0) >= 0 {
+		readable = bytes.ReplaceAll(body, []byte{0}, []byte{0xFF})
+	}
+	var d delivery
+	var skips []skipped
+	if err := json.Unmarshal(readable, &d); err != nil {
+		var shape *json.UnmarshalTypeError
+		if !errors.As(err, &shape) || shape.Field == "" {
+			return nil, nil, fmt.Errorf("facebook: read a delivery: %w", err)
+		}
+		// Everything else of the body has been read: encoding/json steps over a value of the wrong type.
+		skips = append(skips, skipped{"shape", -1, -1, "a " + shape.Value + " at " + shape.Field})
+	}
+	if d.Object != "page" {
+		return nil, append(skips, skipped{"object", -1, -1, "object is not page"}), nil
+	}
+	var events []platforms.Event
+	at := 0
+	for i, e := range d.Entry {
+		channel, ours := channels[string(e.ID)]
+		for j, raw := range e.Changes {
+			if len(readable) == len(body) && &readable[0] != &body[0] {
+				at += bytes.Index(readable[at:], raw)
+				raw, at = body[at:at+len(raw)], at+len(raw)
+			}
+			if !ours {
+				skips = append(skips, skipped{"page", i, j, "page " + strconv.Quote(string(e.ID))})
+				continue
+			}
+			ev, skip := parseChange(raw, channel, e.Time, now)
+			if skip != nil {
+				skip.entry, skip.change = i, j
+				skips = append(skips, *skip)
+				continue
+			}
+			events = append(events, ev)
+		}
+	}
+	return events, skips, nil
+}
+
+// parseChange reads one change of the page that channel is.
+func parseChange(raw []byte, channel platforms.Channel, entryTime scalar, now time.Time) (platforms.Event, *skipped) {
+	readable := raw
+	if bytes.IndexByte(raw, 0) >= 0 {
+		readable = bytes.ReplaceAll(raw, []byte{0}, []byte{0xFF})
+	}
+	var c change
+	err := json.Unmarshal(readable, &c) // the syntax has been checked: an error is about a type
+	v := &c.Value
+	switch {
+	case c.Field != "feed":
+		return platforms.Event{}, &skipped{reason: "field", detail: strconv.Quote(c.Field)}
+	case v.Item == "" && v.CommentID == "":
+		return platforms.Event{}, &skipped{reason: "shape", detail: "no item"}
+	case v.Item != "comment":
+		return platforms.Event{}, &skipped{reason: "item", detail: strconv.Quote(string(v.Item))}
+	case v.CommentID == "":
+		return platforms.Event{}, &skipped{reason: "shape", detail: "a comment without comment_id"}
+	}
+	kind, known := verbs[v.Verb]
+	if !known {
+		return platforms.Event{}, &skipped{reason: "verb", detail: strconv.Quote(string(v.Verb))}
+	}
+	ev := platforms.Event{Kind: kind, Via: "webhook", Raw: raw}
+	ev.Comment = platforms.Comment{
+		Ref:    platforms.Ref{Platform: channel.Platform, Channel: channel.ID, Comment: string(v.CommentID)},
+		Post:   string(v.PostID),
+		Text:   clean(v.Message),
+		Hidden: kind == platforms.Hidden,
+		Raw:    raw,
+	}
+	if v.ParentID != v.PostID {
+		ev.Comment.Parent = string(v.ParentID)
+	}
+	ev.Comment.Author = platforms.Author{ID: string(v.SenderID), Name: string(v.SenderName)}
+	if v.From != nil && v.From.ID != "" {
+		ev.Comment.Author = platforms.Author{ID: string(v.From.ID), Name: string(v.From.Name)}
+	}
+	ev.Comment.Own = ev.Comment.Author.ID != "" && ev.Comment.Author.ID == channel.Account
+	if v.Photo != "" {
+		ev.Comment.Attachments = append(ev.Comment.Attachments, platforms.Attachment{Kind: "photo", URL: string(v.Photo)})
+	}
+	if v.Video != "" {
+		ev.Comment.Attachments = append(ev.Comment.Attachments, platforms.Attachment{Kind: "video", URL: string(v.Video)})
+	}
+	created, told := v.CreatedTime.time(), entryTime.time()
+	if kind == platforms.Added {
+		ev.Comment.Posted = created
+		created, told = told, created
+	}
+	ev.At = firstTime(told, created, now)
+	if kind == platforms.Added || kind == platforms.Edited {
+		// A value of an unforeseen type has been left out; what the comment says is then to be asked for.
+		ev.Incomplete = err != nil || ev.Comment.Author.ID == "" ||
+			ev.Comment.Text == "" && len(ev.Comment.Attachments) == 0
+	}
+	return ev, nil
+}
+
+func firstTime(times ...time.Time) time.Time {
+	for _, t := range times {
+		if !t.IsZero() {
+			return t
+		}
+	}
+	return time.Time{}
+}
+
+// scalar is a JSON string or number as text. Anything else reads as nothing, without an error.
+type scalar string
+
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	*s = ""
+	switch {
+	case len(b) == 0:
+	case b[0] == '"':
+		var text string
+		if err := json.Unmarshal(b, &text); err != nil {
+			return err
+		}
+		*s = scalar(clean(text))
+	case b[0] == '-' || b[0] >= '0' && b[0] <= '9':
+		*s = scalar(b)
+	}
+	return nil
+}
+
+// time reads a moment as the platform writes them: seconds or milliseconds since 1970, or ISO 8601. The zero time stands for
+// what cannot be read.
+func (s scalar) time() time.Time {
+	if n, err := strconv.ParseInt(string(s), 10, 64); err == nil {
+		switch {
+		case n <= 0:
+			return time.Time{}
+		case n > 100_000_000_000: // as seconds, past the year 5000
+			return time.UnixMilli(n).UTC()
+		}
+		return time.Unix(n, 0).UTC()
+	}
+	for _, layout := range []string{graphTime, time.RFC3339} {
+		if t, err := time.Parse(layout, string(s)); err == nil {
+			return t.UTC()
+		}
+	}
+	return time.Time{}
+}
+
+// graphTime is how the Graph API writes a moment.
+const graphTime = "2006-01-02T15:04:05-0700"
+
+// clean makes text storable everywhere: valid UTF-8 (decoding has seen to that) and without NUL, which PostgreSQL refuses.
+func clean(text string) string {
+	if strings.IndexByte(text, 0) < 0 {
+		return text
+	}
+	return strings.ReplaceAll(text, "\x00", "\uFFFD")
+}
