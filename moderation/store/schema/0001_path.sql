@@ -191,8 +191,7 @@ CREATE TABLE archive_entries (
     kind       TEXT   NOT NULL,       -- record, media, outcome, decision
     body       BLOB,                  -- RFC 8785 JSON
     salt       BLOB,                  -- 256 random bits
-    commitment BLOB   NOT NULL,       -- HMAC-SHA256(salt, body): what the leaf is the hash of
-    at         BIGINT NOT NULL
+    commitment BLOB   NOT NULL        -- HMAC-SHA256(salt, record, kind, body): what the leaf is the hash of
 );
 CREATE INDEX archive_entries_record ON archive_entries (record_id, leaf);
 
@@ -223,10 +222,9 @@ CREATE VIRTUAL TABLE archive_words USING fts5 (stems, author, content = '', cont
     tokenize = "unicode61 remove_diacritics 0");
 
 CREATE TABLE archive_media (
-    sha256   TEXT   PRIMARY KEY,
-    type     TEXT   NOT NULL,
-    bytes    BLOB   NOT NULL,
-    kept_at  BIGINT NOT NULL
+    sha256 TEXT PRIMARY KEY,
+    type   TEXT NOT NULL,
+    bytes  BLOB NOT NULL
 );
 
 -- Which picture belongs to which comment; the archive's media entries say the same, verifiably.
@@ -248,6 +246,5 @@ CREATE TABLE log_hashes (
 );
 CREATE TABLE log_checkpoints (
     size BIGINT PRIMARY KEY,
-    note TEXT   NOT NULL,
-    at   BIGINT NOT NULL
+    note TEXT   NOT NULL
 );

@@ -1,0 +1,223 @@
+package archive
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"takhojd/moderation/store"
+)
+
+// Key signs the log's checkpoints. Public is what others need to verify them.
+type Key struct {
+	private string
+	Public  string
+}
+
+// NewKey makes a key whose name, the log's origin, stands on the first line of every checkpoint.
+func NewKey(origin string) (Key, error) {
+	private, public, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		return Key{}, fmt.Errorf("archive: make a signing key: %w", err)
+	}
+	return Key{private: private, Public: public}, nil
+}
+
+// OpenKey reads the key file at path, and makes one for origin where there is none. The file is for its owner's eyes only (0600)
+// and is flushed before the key signs anything: a log whose key was lost can be read, but never grown.
+func OpenKey(path, origin string) (Key, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		key, err := NewKey(origin)
+		if err != nil {
+			return Key{}, err
+		}
+		return key, writeKey(path, key)
+	}
+	if err != nil {
+		return Key{}, fmt.Errorf("archive: read the signing key: %w", err)
+	}
+	lines := strings.Fields(string(text))
+	if len(lines) != 2 {
+		return Key{}, fmt.Errorf("archive: %s is no signing key: want a private and a public line, have %d words", path, len(lines))
+	}
+	return Key{private: lines[0], Public: lines[1]}, nil
+}
+
+// writeKey writes the whole file beside its place and moves it there, so that a crash leaves a whole key or none.
+func writeKey(path string, key Key) error {
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("archive: write the signing key: %w", err)
+	}
+	_, err = io.WriteString(f, key.private+"\n"+key.Public+"\n")
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return fmt.Errorf("archive: write the signing key: %w", err)
+	}
+	return nil
+}
+
+// logHashes reads the log's stored hashes within a transaction.
+type logHashes struct{ tx *store.Tx }
+
+// ReadHashes implements tlog.HashReader.
+func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		var b []byte
+		if err := l.tx.QueryRow(`SELECT hash FROM log_hashes WHERE idx = $1`, index).Scan(&b); err != nil {
+			return nil, fmt.Errorf("archive: log hash %d: %w", index, err)
+		}
+		if len(b) != tlog.HashSize {
+			return nil, fmt.Errorf("archive: log hash %d is %d bytes long", index, len(b))
+		}
+		copy(hashes[i][:], b)
+	}
+	return hashes, nil
+}
+
+// nextLeaf is the index that the next leaf gets: the size of the log as this transaction sees it.
+func nextLeaf(tx *store.Tx) (int64, error) {
+	var last sql.NullInt64
+	if err := tx.QueryRow(`SELECT max(leaf) FROM archive_entries`).Scan(&last); err != nil {
+		return 0, fmt.Errorf("archive: size of the log: %w", err)
+	}
+	if !last.Valid {
+		return 0, nil
+	}
+	return last.Int64 + 1, nil
+}
+
+// growLog appends a leaf.
+func growLog(tx *store.Tx, leaf int64, commitment []byte) error {
+	hashes, err := tlog.StoredHashes(leaf, commitment, logHashes{tx})
+	if err != nil {
+		return fmt.Errorf("archive: grow the log: %w", err)
+	}
+	index := tlog.StoredHashIndex(0, leaf)
+	for i, h := range hashes {
+		if _, err := tx.Exec(`INSERT INTO log_hashes (idx, hash) VALUES ($1, $2)`, index+int64(i), h[:]); err != nil {
+			return fmt.Errorf("archive: grow the log: %w", err)
+		}
+	}
+	return nil
+}
+
+// checkpoint signs the log as this transaction leaves it. It runs right before the commit, once for all who share it.
+func (a *Archive) checkpoint(tx *store.Tx) error {
+	size, err := nextLeaf(tx)
+	if err != nil || size == 0 {
+		return err
+	}
+	root, err := tlog.TreeHash(size, logHashes{tx})
+	if err != nil {
+		return fmt.Errorf("archive: root of the log: %w", err)
+	}
+	signed, err := note.Sign(&note.Note{Text: checkpointText(a.signer.Name(), size, root)}, a.signer)
+	if err != nil {
+		return fmt.Errorf("archive: sign the checkpoint: %w", err)
+	}
+	if _, err := tx.Exec(`INSERT INTO log_checkpoints (size, note) VALUES ($1, $2) ON CONFLICT (size) DO NOTHING`,
+		size, string(signed)); err != nil {
+		return fmt.Errorf("archive: keep the checkpoint: %w", err)
+	}
+	return nil
+}
+
+// checkpointText is the C2SP tlog-checkpoint: origin, size, root.
+func checkpointText(origin string, size int64, root tlog.Hash) string {
+	return fmt.Sprintf("%s\n%d\n%s\n", origin, size, base64.StdEncoding.EncodeToString(root[:]))
+}
+
+// parseCheckpoint reads a signed checkpoint of this log and verifies its signature.
+func (a *Archive) parseCheckpoint(signed string) (size int64, root tlog.Hash, err error) {
+	return readCheckpoint(signed, a.verifier)
+}
+
+func readCheckpoint(signed string, verifier note.Verifier) (size int64, root tlog.Hash, err error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(verifier))
+	if err != nil {
+		return 0, root, fmt.Errorf("archive: checkpoint: %w", err)
+	}
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) < 4 || lines[0] != verifier.Name() {
+		return 0, root, errors.New("archive: checkpoint: not one of this log")
+	}
+	if size, err = strconv.ParseInt(lines[1], 10, 64); err != nil {
+		return 0, root, fmt.Errorf("archive: checkpoint: size: %w", err)
+	}
+	b, err := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || len(b) != tlog.HashSize {
+		return 0, root, errors.New("archive: checkpoint: root is no hash")
+	}
+	copy(root[:], b)
+	return size, root, nil
+}
+
+// Checkpoint is the latest signed checkpoint: what goes into the authority's diary, so that what stands below it can be
+// proved to others later. It is empty while the log is.
+func (a *Archive) Checkpoint(ctx context.Context) (string, error) {
+	var signed string
+	err := a.db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1`).Scan(&signed)
+	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("archive: checkpoint: %w", err)
+	}
+	return signed, nil
+}
+
+// Proof shows that an entry stands in the log under a checkpoint: with it, the entry and the public key anyone can check, without
+// us and without the network.
+type Proof struct {
+	Leaf int64 `json:"leaf"`
+	// Salt, hexadecimal, is the key of the commitment; Commitment is what the leaf hashes.
+	Salt       string `json:"salt"`
+	Commitment string `json:"commitment"`
+	// Inclusion lists the hashes from the leaf up to the root, base64, as in RFC 6962 section 2.1.1.
+	Inclusion  []string `json:"inclusion"`
+	Checkpoint string   `json:"checkpoint"`
+	PublicKey  string   `json:"public_key"`
+}
+
+// prove makes the proof of a leaf under the latest checkpoint.
+func (a *Archive) prove(tx *store.Tx, leaf int64) (Proof, error) {
+	p := Proof{Leaf: leaf, PublicKey: a.public}
+	var salt, commitment []byte
+	if err := tx.QueryRow(`SELECT salt, commitment FROM archive_entries WHERE leaf = $1`, leaf).Scan(&salt, &commitment); err != nil {
+		return p, fmt.Errorf("archive: proof of leaf %d: %w", leaf, err)
+	}
+	if err := tx.QueryRow(`SELECT note FROM log_checkpoints ORDER BY size DESC LIMIT 1`).Scan(&p.Checkpoint); err != nil {
+		return p, fmt.Errorf("archive: proof of leaf %d: %w", leaf, err)
+	}
+	size, _, err := a.parseCheckpoint(p.Checkpoint)
+	if err != nil {
+		return p, err
+	}
+	path, err := tlog.ProveRecord(size, leaf, logHashes{tx})
+	if err != nil {
+		return p, fmt.Errorf("archive: proof of leaf %d: %w", leaf, err)
+	}
+	p.Salt, p.Commitment = fmt.Sprintf("%x", salt), fmt.Sprintf("%x", commitment)
+	for _, h := range path {
+		p.Inclusion = append(p.Inclusion, base64.StdEncoding.EncodeToString(h[:]))
+	}
+	return p, nil
+}

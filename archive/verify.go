@@ -1,0 +1,392 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+
+	"takhojd/moderation/store"
+)
+
+// Problem is one thing that is not as it was written.
+type Problem struct {
+	// Record is the record concerned; empty when it is the log itself. Leaf is -1 when it is no single leaf.
+	Record string `json:"record,omitempty"`
+	Leaf   int64  `json:"leaf"`
+	What   string `json:"what"`
+}
+
+func (p Problem) String() string {
+	where := "the log"
+	if p.Record != "" {
+		where = "record " + p.Record
+	}
+	if p.Leaf >= 0 {
+		where += fmt.Sprintf(" (leaf %d)", p.Leaf)
+	}
+	return where + ": " + p.What
+}
+
+// Report is what a verification found.
+type Report struct {
+	Records    int64     `json:"records"`
+	Leaves     int64     `json:"leaves"`
+	Media      int64     `json:"media"`
+	Checkpoint string    `json:"checkpoint"`
+	Problems   []Problem `json:"problems"`
+}
+
+// OK tells whether everything is as it was written.
+func (r Report) OK() bool { return len(r.Problems) == 0 }
+
+// Verify checks the whole archive: each entry against its commitment, each commitment against its leaf, the leaves against the
+// root of the signed checkpoint (and of every earlier checkpoint that is kept), what records are searched by against the records, and
+// kept pictures against their SHA-256. It reads one snapshot; writers are not held up. progress, when given, is told
+// now and then how many of all entries are done.
+//
+// What it can't see: a whole log that was put back to an earlier state, with its checkpoint. For that a checkpoint must have left
+// the house, in the diary; see [Archive.VerifyAgainst].
+func (a *Archive) Verify(ctx context.Context, progress func(done, total int64)) (Report, error) {
+	return a.VerifyAgainst(ctx, "", progress)
+}
+
+// VerifyAgainst does what Verify does, and also checks that the log has only grown since a checkpoint that was kept elsewhere.
+func (a *Archive) VerifyAgainst(ctx context.Context, earlier string, progress func(done, total int64)) (Report, error) {
+	v := &verification{archive: a, progress: progress, earlier: earlier}
+	err := a.db.View(ctx, func(tx *store.Tx) error {
+		v.tx = tx
+		for _, step := range []func() error{v.entries, v.stored, v.checkpoints, v.orphans, v.media} {
+			if err := step(); err != nil {
+				return err
+			}
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return v.report, fmt.Errorf("archive: verify: %w", err)
+	}
+	return v.report, nil
+}
+
+// verification is one run of Verify over one snapshot.
+type verification struct {
+	archive  *Archive
+	tx       *store.Tx
+	report   Report
+	progress func(done, total int64)
+	earlier  string
+	// hashes is the log built anew from the commitments, in the order of tlog.StoredHashIndex.
+	hashes []tlog.Hash
+	named  map[string]named // by SHA-256: each picture that a record names
+}
+
+// named is a picture as a record names it.
+type named struct{ record, mediaType string }
+
+func (v *verification) problem(record string, leaf int64, format string, args ...any) {
+	v.report.Problems = append(v.report.Problems, Problem{Record: record, Leaf: leaf, What: fmt.Sprintf(format, args...)})
+}
+
+// entries reads the ledger once, checks every line by itself, and builds the log anew.
+func (v *verification) entries() error {
+	var total int64
+	if err := v.tx.QueryRow(`SELECT count(*) FROM archive_entries`).Scan(&total); err != nil {
+		return err
+	}
+	v.named = map[string]named{}
+	rows, err := v.tx.Query(`SELECT e.leaf, e.record_id, e.kind, e.body, e.salt, e.commitment, r.record_id, r.platform, r.channel, r.comment_id,
+		r.revision, r.author_id, r.author_name, r.categories, r.action, r.decided_by, r.posted_at, r.received_at, r.decided_at
+		FROM archive_entries e LEFT JOIN archive_records r ON r.leaf = e.leaf ORDER BY e.leaf`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var l line
+		if err := l.scan(rows.Scan); err != nil {
+			// One value of another kind than it was written with: that, too, is a record that was changed.
+			v.problem("", v.report.Leaves, "the row cannot be read: %v", err)
+			v.grow(nil)
+			continue
+		}
+		if l.leaf != v.report.Leaves {
+			v.problem(l.record, l.leaf, "leaf %d is missing before it", v.report.Leaves)
+			v.report.Leaves = l.leaf
+		}
+		v.line(l)
+		v.grow(l.commitment)
+		if v.progress != nil && v.report.Leaves%1000 == 0 {
+			v.progress(v.report.Leaves, total)
+		}
+	}
+	if v.progress != nil {
+		v.progress(total, total)
+	}
+	return rows.Err()
+}
+
+// line is one entry with what its record is searched by.
+type line struct {
+	leaf                   int64
+	record, kind           string
+	body, salt, commitment []byte
+	indexed                *string
+	index                  [9]*string
+	times                  [3]*int64
+}
+
+func (l *line) scan(scan func(...any) error) error {
+	targets := []any{&l.leaf, &l.record, &l.kind, &l.body, &l.salt, &l.commitment, &l.indexed}
+	for i := range l.index {
+		targets = append(targets, &l.index[i])
+	}
+	return scan(append(targets, &l.times[0], &l.times[1], &l.times[2])...)
+}
+
+// line checks one entry against its own commitment, and a record against what it is searched by.
+func (v *verification) line(l line) {
+	if l.body == nil && l.salt == nil {
+		return // disposed of: the commitment alone stands, and is checked with the log
+	}
+	if !bytes.Equal(commit(l.salt, l.record, Kind(l.kind), l.body), l.commitment) {
+		v.problem(l.record, l.leaf, "its %s is not what was written", l.kind)
+	}
+	switch Kind(l.kind) {
+	case KindRecord:
+		v.report.Records++
+		v.searched(l)
+	case KindMedia:
+		var m MediaEntry
+		if json.Unmarshal(l.body, &m) == nil {
+			for _, kept := range m.Media {
+				if kept.SHA256 != "" {
+					v.named[kept.SHA256] = named{l.record, kept.Type}
+				}
+			}
+		}
+	}
+}
+
+// searched checks that a record is found by what it says.
+func (v *verification) searched(l line) {
+	var r Record
+	if err := json.Unmarshal(l.body, &r); err != nil {
+		v.problem(l.record, l.leaf, "its body cannot be read: %v", err)
+		return
+	}
+	if r.ID != l.record {
+		v.problem(l.record, l.leaf, "its body belongs to record %s", r.ID)
+	}
+	if l.indexed == nil {
+		v.problem(l.record, l.leaf, "it is not in the index that it is searched by")
+		return
+	}
+	c := columnsOf(r)
+	same := *l.indexed == r.ID
+	for i, want := range []string{c.platform, c.channel, c.comment, c.revision, c.authorID, c.authorName, c.categories, c.action, c.decidedBy} {
+		same = same && l.index[i] != nil && *l.index[i] == want
+	}
+	for i, want := range []int64{c.posted, c.received, c.decided} {
+		same = same && l.times[i] != nil && *l.times[i] == want
+	}
+	if !same {
+		v.problem(l.record, l.leaf, "what it is searched by is not what it says")
+	}
+}
+
+// grow adds a leaf to the log that is built anew.
+func (v *verification) grow(commitment []byte) {
+	leaf := v.report.Leaves
+	v.report.Leaves++
+	if int64(len(v.hashes)) < tlog.StoredHashIndex(0, leaf) {
+		v.hashes = append(v.hashes, make([]tlog.Hash, tlog.StoredHashIndex(0, leaf)-int64(len(v.hashes)))...)
+	}
+	hashes, err := tlog.StoredHashes(leaf, commitment, v)
+	if err != nil {
+		v.problem("", leaf, "the log cannot be built: %v", err)
+		return
+	}
+	v.hashes = append(v.hashes, hashes...)
+}
+
+// ReadHashes implements tlog.HashReader over the log built anew.
+func (v *verification) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	found := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		if index >= int64(len(v.hashes)) {
+			return nil, fmt.Errorf("hash %d is missing", index)
+		}
+		found[i] = v.hashes[index]
+	}
+	return found, nil
+}
+
+// stored compares the log as it is kept with the log built anew.
+func (v *verification) stored() error {
+	rows, err := v.tx.Query(`SELECT h.idx, h.hash FROM log_hashes h ORDER BY h.idx`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := int64(0)
+	for rows.Next() {
+		var index int64
+		var hash []byte
+		if err := rows.Scan(&index, &hash); err != nil {
+			return err
+		}
+		n++
+		if index >= int64(len(v.hashes)) || index < 0 || !bytes.Equal(hash, v.hashes[index][:]) {
+			level, leaf := tlog.SplitStoredHashIndex(max(index, 0))
+			if level == 0 {
+				v.problem(v.recordAt(leaf), leaf, "its leaf in the log is not the one that was written")
+			} else {
+				v.problem("", -1, "hash %d of the log is not the one that was written", index)
+			}
+		}
+	}
+	if n < int64(len(v.hashes)) {
+		v.problem("", -1, "the log lacks %d of its %d hashes", int64(len(v.hashes))-n, len(v.hashes))
+	}
+	return rows.Err()
+}
+
+func (v *verification) recordAt(leaf int64) (record string) {
+	_ = v.tx.QueryRow(`SELECT record_id FROM archive_entries WHERE leaf = $1`, leaf).Scan(&record)
+	return record
+}
+
+// checkpoints checks the latest checkpoint's signature, size and root, and the roots of the earlier ones.
+func (v *verification) checkpoints() error {
+	rows, err := v.tx.Query(`SELECT size, note FROM log_checkpoints ORDER BY size`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var last int64
+	for rows.Next() {
+		var size int64
+		var signed string
+		if err := rows.Scan(&size, &signed); err != nil {
+			return err
+		}
+		last = size
+		v.report.Checkpoint = signed
+		v.against(signed, size)
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if last != v.report.Leaves {
+		v.problem("", -1, "the latest checkpoint is for %d leaves, the archive has %d", last, v.report.Leaves)
+	}
+	if v.earlier != "" {
+		v.against(v.earlier, -1)
+	}
+	return nil
+}
+
+// against checks one checkpoint against the log built anew. size is what it must be for, or -1.
+func (v *verification) against(signed string, size int64) {
+	has, root, err := v.archive.parseCheckpoint(signed)
+	switch {
+	case err != nil:
+		v.problem("", -1, "the checkpoint for %d leaves is not signed by this log's key: %v", size, err)
+		return
+	case size >= 0 && has != size:
+		v.problem("", -1, "the checkpoint for %d leaves says %d", size, has)
+		return
+	case has > v.report.Leaves:
+		v.problem("", -1, "a checkpoint was signed for %d leaves, the archive has %d: entries are missing", has, v.report.Leaves)
+		return
+	}
+	if built, err := tlog.TreeHash(has, v); err != nil || built != root {
+		v.problem("", -1, "the log does not lead to the checkpoint for %d leaves", has)
+	}
+}
+
+// orphans finds index rows whose record is gone.
+func (v *verification) orphans() error {
+	rows, err := v.tx.Query(`SELECT r.leaf, r.record_id FROM archive_records r LEFT JOIN archive_entries e ON e.leaf = r.leaf AND e.kind = 'record'
+		WHERE e.leaf IS NULL`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var leaf int64
+		var record string
+		if err := rows.Scan(&leaf, &record); err != nil {
+			return err
+		}
+		v.problem(record, leaf, "it is in the index, but not in the archive")
+	}
+	return rows.Err()
+}
+
+// media checks every kept picture against its name, and that every picture a record names is there.
+func (v *verification) media() error {
+	rows, err := v.tx.Query(`SELECT sha256, type, bytes FROM archive_media`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, mediaType string
+		var content []byte
+		if err := rows.Scan(&name, &mediaType, &content); err != nil {
+			return err
+		}
+		v.report.Media++
+		if sum := sha256.Sum256(content); hex.EncodeToString(sum[:]) != name {
+			v.problem(v.named[name].record, -1, "the picture %s is not what was kept", short(name))
+		}
+		if by, ok := v.named[name]; ok && by.mediaType != mediaType {
+			v.problem(by.record, -1, "the picture %s is said to be of another type than was kept", short(name))
+		}
+		delete(v.named, name)
+	}
+	for name, by := range v.named {
+		v.problem(by.record, -1, "the picture %s is missing", short(name))
+	}
+	return rows.Err()
+}
+
+func short(hash string) string { return strings.ToValidUTF8(hash[:min(12, len(hash))], "?") }
+
+// VerifyEntry checks, without any archive, that body was entered as kind under record in the log whose public key signed the
+// proof's checkpoint. It is what a receiver of a disclosed record runs.
+func VerifyEntry(publicKey, record string, kind Kind, body []byte, p Proof) error {
+	verifier, err := note.NewVerifier(publicKey)
+	if err != nil {
+		return fmt.Errorf("archive: verify entry: public key: %w", err)
+	}
+	size, root, err := readCheckpoint(p.Checkpoint, verifier)
+	if err != nil {
+		return err
+	}
+	salt, err := hex.DecodeString(p.Salt)
+	if err != nil {
+		return fmt.Errorf("archive: verify entry: salt: %w", err)
+	}
+	path := make(tlog.RecordProof, len(p.Inclusion))
+	for i, text := range p.Inclusion {
+		if path[i], err = tlog.ParseHash(text); err != nil {
+			return fmt.Errorf("archive: verify entry: hash %d of the proof: %w", i, err)
+		}
+	}
+	if err := tlog.CheckRecord(path, size, root, p.Leaf, tlog.RecordHash(commit(salt, record, kind, body))); err != nil {
+		return fmt.Errorf("archive: verify entry: %w", err)
+	}
+	return nil
+}
