@@ -146,11 +146,16 @@ func parseChange(raw []byte, channel platforms.Channel, entryTime scalar, now ti
 	if v.ParentID != v.PostID {
 		ev.Comment.Parent = string(v.ParentID)
 	}
-	ev.Comment.Author = platforms.Author{ID: string(v.SenderID), Name: string(v.SenderName)}
-	if v.From != nil && v.From.ID != "" {
-		ev.Comment.Author = platforms.Author{ID: string(v.From.ID), Name: string(v.From.Name)}
+	said := kind == platforms.Added || kind == platforms.Edited
+	if said {
+		// Of the other verbs the sender may be whoever hid or removed: taken for the author, a citizen's comment would
+		// pass for our own.
+		ev.Comment.Author = platforms.Author{ID: string(v.SenderID), Name: string(v.SenderName)}
+		if v.From != nil && v.From.ID != "" {
+			ev.Comment.Author = platforms.Author{ID: string(v.From.ID), Name: string(v.From.Name)}
+		}
+		ev.Comment.Own = ev.Comment.Author.ID == channel.Account
 	}
-	ev.Comment.Own = ev.Comment.Author.ID != "" && ev.Comment.Author.ID == channel.Account
 	if v.Photo != "" {
 		ev.Comment.Attachments = append(ev.Comment.Attachments, platforms.Attachment{Kind: "photo", URL: string(v.Photo)})
 	}
@@ -163,7 +168,7 @@ func parseChange(raw []byte, channel platforms.Channel, entryTime scalar, now ti
 		created, told = told, created
 	}
 	ev.At = firstTime(told, created, now)
-	if kind == platforms.Added || kind == platforms.Edited {
+	if said {
 		// A value of an unforeseen type has been left out; what the comment says is then to be asked for.
 		ev.Incomplete = err != nil || ev.Comment.Author.ID == "" ||
 			ev.Comment.Text == "" && len(ev.Comment.Attachments) == 0
