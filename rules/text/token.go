@@ -1,0 +1,506 @@
+package text
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+	"unsafe"
+)
+
+// class is what a character is to the tokeniser.
+type class uint8
+
+const (
+	cOther class = iota
+	cLetter
+	cDigit
+	cMask // * _ and the like
+	cSymbol
+)
+
+// classes and gaps are what each ASCII character is, and what it makes of a gap.
+var classes, gaps = func() (c [128]class, g [128]Gap) {
+	for i := range c {
+		b := byte(i)
+		switch {
+		case b >= 'a' && b <= 'z':
+			c[i] = cLetter
+		case b >= '0' && b <= '9':
+			c[i] = cDigit
+		case b == '*' || b == '_' || b == '#' || b == '%':
+			c[i] = cMask
+		}
+		g[i] = Other
+	}
+	for _, x := range []struct {
+		chars string
+		gap   Gap
+	}{{" ", Space}, {"\n", Space | Newline}, {",", Comma}, {".;", Stop}, {"?", Stop | Question}, {"!", Stop | Exclaim}, {":", Colon},
+		{"\"", Quote}, {"'`", Apostrophe}, {"([{", Open}, {")]}", Close}, {"-", Hyphen}} {
+		for _, r := range x.chars {
+			g[r] = x.gap
+		}
+	}
+	return c, g
+}()
+
+// classOf returns the class and length of the character at buf[i].
+func (f *Folded) classOf(i int) (class, int) {
+	c := f.buf[i]
+	if c < utf8.RuneSelf {
+		return classes[c], 1
+	}
+	if c == 0xC3 {
+		if d := f.buf[i+1]; d == 0x97 || d == 0xB7 { // × and ÷
+			return cOther, 2
+		}
+		return cLetter, 2
+	}
+	r, w := utf8.DecodeRune(f.buf[i:])
+	switch {
+	case unicode.IsLetter(r) || unicode.IsMark(r):
+		return cLetter, w
+	case unicode.IsDigit(r):
+		return cDigit, w
+	case r == '¤' || r == '§':
+		return cMask, w
+	case r >= 0x2190 && (unicode.Is(unicode.So, r) || r >= 0x1F000):
+		return cSymbol, w
+	}
+	return cOther, w
+}
+
+// tokenise cuts buf into tokens.
+func (f *Folded) tokenise() {
+	var gap Gap
+	prev := int32(-1) // where the token before ended
+	kind := Word      // what a # or @ just before makes of the next word
+	for i := 0; i < len(f.buf); {
+		c, w := f.classOf(i)
+		switch c {
+		case cLetter, cDigit:
+			gap, prev = f.word(i, i, kind, gap, prev), 0
+			i = int(f.places[len(f.places)-1].end)
+			kind = Word
+			continue
+		case cSymbol:
+			f.add(Token{Kind: Symbol, Before: gap}, place{start: int32(i), end: int32(i + w)})
+			gap = 0
+		default:
+			kind = Word
+			next := cOther
+			if i+w < len(f.buf) {
+				next, _ = f.classOf(i + w)
+			}
+			switch f.buf[i] {
+			case '#':
+				if next == cLetter && (gap != 0 || len(f.tokens) == 0) {
+					kind = Hashtag
+				}
+			case '@':
+				if next == cLetter && (gap != 0 || len(f.tokens) == 0) {
+					kind = Mention
+				}
+			case '*':
+				if next == cLetter && gap&^Space == 0 && (gap != 0 || len(f.tokens) == 0) && !f.emphasis(i+1) {
+					gap = f.word(i, i+1, Word, gap, prev)
+					i = int(f.places[len(f.places)-1].end)
+					continue
+				}
+			}
+			if f.buf[i] < utf8.RuneSelf {
+				gap |= gaps[f.buf[i]]
+				if f.buf[i] == '>' && (len(f.tokens) == 0 && gap == Other || gap.Has(Newline)) {
+					gap |= Quote
+				}
+			} else {
+				gap |= Other
+			}
+		}
+		i += w
+	}
+	f.after = gap
+}
+
+// emphasis tells whether the word at buf[i], with a star before it, has one after it as well.
+func (f *Folded) emphasis(i int) bool {
+	for i < len(f.buf) {
+		c, w := f.classOf(i)
+		if c != cLetter && c != cDigit {
+			return f.buf[i] == '*'
+		}
+		i += w
+	}
+	return false
+}
+
+// word adds the word that starts at buf[start], whose letters start at from, and returns the gap after it, which is none yet.
+func (f *Folded) word(start, from int, kind Kind, gap Gap, prev int32) Gap {
+	p := place{start: int32(start)}
+	if from > start {
+		p.marks |= hasMask
+	}
+	end := f.scan(from, &p.marks)
+	if kind == Word {
+		if e := f.link(start, end); e > 0 {
+			end, kind = e, Link
+		}
+	}
+	if kind == Word && p.marks&hasLetter == 0 {
+		kind = Number
+	}
+	p.end = int32(end)
+	f.add(Token{Kind: kind, Before: gap}, p)
+	return 0
+}
+
+// scan goes through a word from buf[i], notes what there is to see, and returns where it ends.
+func (f *Folded) scan(i int, m *mark) int {
+	buf := f.buf
+	var last, run = uint16(0), 0
+	for i < len(buf) {
+		c := buf[i]
+		var now uint16
+		if c < utf8.RuneSelf {
+			switch classes[c] {
+			case cLetter:
+				*m |= hasLetter
+			case cDigit:
+				*m |= hasDigit
+			default:
+				e := f.inner(i, m)
+				if e == 0 {
+					return i
+				}
+				i, last, run = e, 0, 0
+				continue
+			}
+			now = uint16(c)
+			i++
+		} else if c == 0xC3 && buf[i+1] != 0x97 && buf[i+1] != 0xB7 {
+			*m |= hasLetter
+			now = 0xC300 | uint16(buf[i+1])
+			if now != 'å'-0xE5+0xC3A5 && now != 0xC3A4 && now != 0xC3B6 {
+				*m |= hasVariant
+			}
+			i += 2
+		} else {
+			k, w := f.classOf(i)
+			switch k {
+			case cLetter:
+				*m |= hasLetter
+				if r, _ := utf8.DecodeRune(buf[i:]); unicode.Is(unicode.Latin, r) {
+					*m |= hasVariant
+				} else {
+					*m |= hasForeign
+				}
+			case cDigit:
+				*m |= hasDigit
+			case cMask:
+				e := f.inner(i, m)
+				if e == 0 {
+					return i
+				}
+				i, last, run = e, 0, 0
+				continue
+			default:
+				return i
+			}
+			i += w
+		}
+		if now != 0 && now == last {
+			if run++; run >= 2 {
+				*m |= hasRun
+			} else if vowel(now) {
+				*m |= hasDouble
+			}
+		} else {
+			run = 0
+		}
+		last = now
+	}
+	return i
+}
+
+func vowel(c uint16) bool {
+	switch c {
+	case 'a', 'e', 'i', 'o', 'u', 'y', 0xC3A5, 0xC3A4, 0xC3B6:
+		return true
+	}
+	return false
+}
+
+// inner tells whether the sign at buf[i], after a letter, belongs inside the word (an apostrophe, a colon before an ending, masking
+// characters), and returns where the word goes on, or 0.
+func (f *Folded) inner(i int, m *mark) int {
+	if *m&(hasLetter|hasDigit) == 0 {
+		return 0
+	}
+	if f.buf[i] == '\'' || f.buf[i] == ':' {
+		if i+1 < len(f.buf) {
+			if c, _ := f.classOf(i + 1); c == cLetter && (f.buf[i] == '\'' || f.ending(i+1)) {
+				return i + 1
+			}
+		}
+		return 0
+	}
+	n := 0
+	for i < len(f.buf) {
+		c, w := f.classOf(i)
+		switch {
+		case c == cMask && n < 8:
+			n++
+			i += w
+			continue
+		case c == cLetter && *m&hasLetter != 0:
+			*m |= hasMask
+			return i
+		case *m&hasLetter != 0 && f.buf[i-1] == '*' && n >= 2:
+			*m |= hasMask
+			return i
+		}
+		return 0
+	}
+	if *m&hasLetter != 0 && n >= 2 && f.buf[i-1] == '*' {
+		*m |= hasMask
+		return i
+	}
+	return 0
+}
+
+// ending tells whether at buf[i] there stand one to three letters and then no more, as in 172:an and SL:s.
+func (f *Folded) ending(i int) bool {
+	n := 0
+	for i < len(f.buf) {
+		c, w := f.classOf(i)
+		if c == cDigit {
+			return false
+		}
+		if c != cLetter {
+			break
+		}
+		n++
+		i += w
+	}
+	return n <= 3
+}
+
+// link tells whether buf[start:], whose first word ends at end, looks like an address on the net, and returns where it ends, or 0.
+func (f *Folded) link(start, end int) int {
+	if end+1 >= len(f.buf) {
+		return 0
+	}
+	switch f.buf[end] {
+	case ':':
+		if end+2 < len(f.buf) && f.buf[end+1] == '/' && f.buf[end+2] == '/' {
+			return f.space(end)
+		}
+		return 0
+	case '@', '.':
+		if f.buf[end+1] == ' ' || f.buf[end+1] == '\n' {
+			return 0
+		}
+	default:
+		return 0
+	}
+	stop := f.space(end)
+	for stop > end && strings.IndexByte(".,;:!?)\"'", f.buf[stop-1]) >= 0 {
+		stop--
+	}
+	s := f.str(int32(start), int32(stop))
+	host, path, _ := strings.Cut(s, "/")
+	at := strings.LastIndexByte(host, '@')
+	dot := strings.LastIndexByte(host, '.')
+	if dot < 0 || dot < at || dot+2 >= len(host) {
+		return 0
+	}
+	if strings.HasPrefix(s, "www.") || at > 0 || path != "" && dot >= 2 || topDomain(host[dot+1:]) && dot >= 2 {
+		if f.written(stop, host[dot+1:]) {
+			return stop
+		}
+	}
+	return 0
+}
+
+// written tells whether the top domain was written as one: "bra.Men" and "slut.Se" are sentences that lack a space.
+func (f *Folded) written(stop int, top string) bool {
+	for i := 0; i < len(top); i++ {
+		if c := top[i]; c < 'a' || c > 'z' {
+			if c == ':' { // a port
+				break
+			}
+			return false
+		}
+	}
+	return stop <= len(f.buf)
+}
+
+func (f *Folded) space(i int) int {
+	for i < len(f.buf) && f.buf[i] != ' ' && f.buf[i] != '\n' {
+		i++
+	}
+	return i
+}
+
+// topDomain knows the top domains that are usual in Swedish comments; others are taken for links when they have more of a link's looks.
+func topDomain(s string) bool {
+	switch s {
+	case "se", "com", "nu", "org", "net", "info", "eu", "io", "me", "no", "dk", "fi", "de", "uk", "ru", "biz", "app", "shop", "online",
+		"site", "xyz", "club", "live", "tv", "ly", "gl", "gg", "co", "dev", "news", "blog", "link", "top", "store", "life", "cc", "to":
+		return true
+	}
+	return false
+}
+
+// add appends a token, and notes what asks for a second look.
+func (f *Folded) add(t Token, p place) {
+	t.Span, t.Disguise = f.span(p.start, p.end)
+	t.Text = f.str(p.start, p.end)
+	if t.Before == 0 && len(f.tokens) > 0 {
+		p.marks |= joined
+	} else if t.Before&(Space|Newline) == 0 && len(f.tokens) > 0 {
+		p.marks |= joined
+	}
+	if t.Kind == Word || t.Kind == Hashtag || t.Kind == Mention {
+		t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End])
+		if i := strings.IndexByte(t.Text, ':'); i > 0 && p.marks&hasMask == 0 {
+			t.Text = t.Text[:i]
+		}
+		if p.marks&hasForeign != 0 {
+			f.foreign++
+		} else {
+			f.latin++
+		}
+	}
+	if t.Kind == Word || t.Kind == Number {
+		if p.end-p.start == 1 || f.buf[p.start] >= utf8.RuneSelf && p.end-p.start == 2 {
+			if f.singles++; f.singles >= 3 {
+				f.spaced = true
+			}
+		} else {
+			f.singles = 0
+		}
+	} else {
+		f.singles = 0
+	}
+	f.tokens = append(f.tokens, t)
+	f.places = append(f.places, p)
+	if f.strange(t, p) {
+		f.odd++
+	}
+}
+
+// strange tells whether a token may say something else than its text.
+func (f *Folded) strange(t Token, p place) bool {
+	if t.Kind == Link || t.Kind == Number && p.marks&joined == 0 {
+		return false
+	}
+	if p.marks&(hasMask|hasRun|hasDouble|hasVariant|hasForeign|joined) != 0 {
+		return true
+	}
+	return p.marks&hasDigit != 0 && p.marks&hasLetter != 0 || p.start > 0 && f.buf[p.start-1] == '$'
+}
+
+// capitals tells whether a word begins with a capital, and whether it is all capitals.
+func capitals(s string) (title, upper bool) {
+	letters := 0
+	for i, r := range s {
+		if r < utf8.RuneSelf {
+			if r >= 'a' && r <= 'z' {
+				return title, false
+			}
+			if r >= 'A' && r <= 'Z' {
+				letters++
+				title = title || i == 0
+			}
+			continue
+		}
+		if unicode.IsLower(r) {
+			return title, false
+		}
+		if unicode.IsUpper(r) {
+			letters++
+			title = title || i == 0
+		}
+	}
+	return title, letters >= 2
+}
+
+// joinSpaced puts words together that were written with single letters: at least three in a row. A gap wider than the run's narrowest
+// parts words.
+func (f *Folded) joinSpaced() {
+	tokens, places := f.tokens[:0], f.places[:0]
+	all, spots := f.tokens, f.places
+	f.odd = 0
+	for i := 0; i < len(all); {
+		j := i
+		for j < len(all) && single(all[j], spots[j]) && (j == i || spots[j].start-spots[j-1].end <= 4) {
+			j++
+		}
+		if j-i < 3 {
+			j = i + 1
+			tokens, places = append(tokens, all[i]), append(places, spots[i])
+			if f.strange(all[i], spots[i]) {
+				f.odd++
+			}
+			i = j
+			continue
+		}
+		narrow := spots[i+1].start - spots[i].end
+		for k := i + 1; k < j; k++ {
+			narrow = min(narrow, spots[k].start-spots[k-1].end)
+		}
+		for i < j {
+			e := i + 1
+			for e < j && spots[e].start-spots[e-1].end == narrow {
+				e++
+			}
+			t, p := f.joinLetters(all[i:e], spots[i:e])
+			tokens, places = append(tokens, t), append(places, p)
+			if f.strange(t, p) {
+				f.odd++
+			}
+			i = e
+		}
+	}
+	f.tokens, f.places = tokens, places
+}
+
+func single(t Token, p place) bool {
+	if t.Kind != Word && t.Kind != Number {
+		return false
+	}
+	return p.end-p.start == 1 || p.end-p.start == 2 && len(t.Text) == 2 && t.Text[0] >= utf8.RuneSelf
+}
+
+// joinLetters makes one token of single letters.
+func (f *Folded) joinLetters(tokens []Token, places []place) (Token, place) {
+	t, p := tokens[0], places[0]
+	if len(tokens) == 1 {
+		return t, p
+	}
+	start := len(f.spare)
+	var m mark
+	for i, x := range tokens {
+		f.spare = append(f.spare, x.Text...)
+		m |= places[i].marks &^ joined
+		t.Disguise |= x.Disguise
+		t.Upper = t.Title && x.Title
+		if i > 0 {
+			if x.Before.Has(Space) {
+				t.Disguise |= Spaced
+			}
+			if x.Before&^(Space|Newline) != 0 {
+				t.Disguise |= Punctuated
+			}
+		}
+	}
+	t.Text = unsafe.String(&f.spare[start], len(f.spare)-start)
+	t.Span.End = tokens[len(tokens)-1].Span.End
+	if t.Kind = Word; m&hasLetter == 0 {
+		t.Kind = Number
+	}
+	p.marks = p.marks&joined | m
+	p.end = places[len(places)-1].end
+	return t, p
+}
