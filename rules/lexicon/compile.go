@@ -31,9 +31,9 @@ type hit struct {
 
 type step struct{ node, word int32 }
 
-// Compile makes a lexicon. Each innocent word is left alone where it would be taken for a compound or a disguised term:
-// "skithus*" stands for all words that begin so, "*kalas" for all that end so, and the longest wins, of terms and
-// innocents. An innocent word that is itself the form of a term is an error, and so is a term without forms.
+// Compile makes a lexicon. An innocent word is left alone, whatever term it may be a form or a compound of. "skithus*" stands
+// for all words that begin so, "*kalas" for all that end so: they are not taken for compounds, unless by a longer term. A term
+// without forms is an error. Terms of the same value that share a form are found once, as the first of them.
 func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 	l := &Lexicon{phrases: map[step]int32{}, ends: map[int32][]hit{}}
 	ids := map[string]int32{}
@@ -51,9 +51,7 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 			h := hit{int32(i), t.Compound, form}
 			if len(parts) == 1 {
 				w := &l.words[l.word(ids, parts[0])]
-				if !has(w.hits, h) {
-					w.hits = append(w.hits, h)
-				}
+				w.hits = l.join(w.hits, h)
 				continue
 			}
 			node := int32(0)
@@ -69,21 +67,21 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 				}
 				node = l.phrases[s]
 			}
-			if !has(l.ends[node], h) {
-				l.ends[node] = append(l.ends[node], h)
-			}
+			l.ends[node] = l.join(l.ends[node], h)
 		}
 	}
 	return l, l.grow(ids, innocent)
 }
 
-func has(hits []hit, h hit) bool {
-	for _, x := range hits {
-		if x.term == h.term {
-			return true
+// join adds h to hits; terms of the same value are found once.
+func (l *Lexicon) join(hits []hit, h hit) []hit {
+	for i, x := range hits {
+		if l.values[x.term] == l.values[h.term] {
+			hits[i].compound |= h.compound
+			return hits
 		}
 	}
-	return false
+	return append(hits, h)
 }
 
 func (l *Lexicon) word(ids map[string]int32, s string) int32 {
@@ -99,6 +97,11 @@ func (l *Lexicon) word(ids map[string]int32, s string) int32 {
 // grow builds the tries.
 func (l *Lexicon) grow(ids map[string]int32, innocent []string) error {
 	var fore, back []key
+	for _, s := range innocent {
+		if id, ok := ids[s]; ok {
+			l.words[id].hits = nil
+		}
+	}
 	for id, w := range l.words {
 		k := key{text: w.text, word: int32(id) + 1}
 		b := key{text: reverse(w.text), word: int32(id) + 1}
@@ -119,9 +122,6 @@ func (l *Lexicon) grow(ids map[string]int32, innocent []string) error {
 		bare := strings.Trim(s, "*")
 		if bare == "" || strings.Contains(bare, "*") {
 			return fmt.Errorf("compile lexicon: %q is no innocent word", s)
-		}
-		if id, ok := ids[bare]; ok && len(l.words[id].hits) > 0 && bare == s {
-			return fmt.Errorf("compile lexicon: the innocent word %q is a form of %q", s, l.words[id].hits[0].form)
 		}
 		switch {
 		case strings.HasPrefix(s, "*"):

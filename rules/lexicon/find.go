@@ -90,9 +90,10 @@ func (l *Lexicon) walk(w string) (id int32, mod int) {
 			mod = k + 1
 		}
 	}
-	if x := l.fore.nodes[n]; x.word > 0 {
+	switch x := l.fore.nodes[n]; {
+	case x.word > 0:
 		return x.word, mod
-	} else if x.part&innocentWord != 0 {
+	case x.part&innocentWord != 0:
 		return -1, 0
 	}
 	return 0, mod
