@@ -1,0 +1,638 @@
+package platformtest
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// graphTime is how the Graph API writes a moment.
+const graphTime = "2006-01-02T15:04:05-0700"
+
+// version is the optional first part of a path.
+var version = regexp.MustCompile(`^v\d+\.\d+$`)
+
+// object is what the API writes in JSON.
+type object = map[string]any
+
+// graphError is a refusal in the API's own words.
+type graphError struct {
+	status, code, subcode int
+	message               string
+	transient             bool
+	regain                int // minutes, for the usage headers
+}
+
+func (e *graphError) body() object {
+	o := object{"message": e.message, "type": "OAuthException", "code": e.code, "fbtrace_id": "Simulated"}
+	if e.subcode != 0 {
+		o["error_subcode"] = e.subcode
+	}
+	if e.transient {
+		o["is_transient"] = true
+	}
+	if e.code == 100 {
+		o["type"] = "GraphMethodException"
+	}
+	return object{"error": o}
+}
+
+func (e *graphError) result() string { return fmt.Sprintf("error %d/%d", e.code, e.subcode) }
+
+// The refusals that the platform knows. Throttling and dead tokens come as HTTP 400, as they do in truth.
+func graphGone() *graphError {
+	return &graphError{status: 400, code: 100, subcode: 33, message: "Unsupported get request. Object with ID does not exist, " +
+		"cannot be loaded due to missing permissions, or does not support this operation."}
+}
+func graphForbidden() *graphError {
+	return &graphError{status: 403, code: 200, message: "(#200) Permissions error"}
+}
+func graphToken() *graphError {
+	return &graphError{status: 400, code: 190, subcode: 463, message: "Error validating access token: Session has expired."}
+}
+func graphParameter(name string) *graphError {
+	return &graphError{status: 400, code: 100, message: "(#100) Invalid parameter: " + name}
+}
+func graphUnknown() *graphError {
+	return &graphError{status: 400, code: 2500, message: "Unknown path components"}
+}
+
+// graphCall is one call, taken apart.
+type graphCall struct {
+	method string
+	object string // the first part of the path: an id or "me"
+	edge   string // the second part, or ""
+	form   url.Values
+	token  string
+	base   string   // this server, as the caller knows it
+	caller caller   // who the token says it is
+	log    *Call    // its entry in the log
+	fields []string // nil: the platform's own choice
+}
+
+// caller is who a token belongs to.
+type caller struct {
+	page PageAccount // a page, if page.ID is set
+	user bool
+	app  bool
+}
+
+// serveGraph takes a call, meets its faults and executes it.
+//
+// The log has it before anything is done, so that what was asked is known even where we never answer.
+func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
+	c, err := readCall(r)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	entry := Call{Method: c.method, Path: r.URL.Path, Action: c.action(), Comment: c.object}
+	c.log = s.world.receive(entry)
+	if s.opts.OnCall != nil {
+		entry.N, entry.At = c.log.N, c.log.At
+		s.opts.OnCall(entry)
+	}
+	f, n, key := s.chance.call(entry.Action, c.object)
+	if !s.delay(r, time.Duration(f.LatencyMS)*time.Millisecond) || s.faultBefore(w, r, c, f, n, key) {
+		return
+	}
+	if entry.Action == "hide" && s.chance.throw(f.RemoveBeforeHide, "remove before hide", key) {
+		_ = s.Remove(c.object) // gone already is as good
+	}
+	result, refusal := s.execute(c)
+	if refusal != nil {
+		s.refuse(w, c, f, refusal)
+		return
+	}
+	body, _ := json.Marshal(result)
+	switch {
+	case s.chance.throw(f.TimeoutAfter, "timeout after", key):
+		s.world.finish(c.log, 0, "timeout after", true)
+		s.hang(r, f)
+	case s.chance.throw(f.HalfBody, "half body", key):
+		s.world.finish(c.log, 200, "half body", true)
+		usageHeaders(w, c, f.UsagePercent, 0)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		_, _ = w.Write(body[:len(body)/2])
+		panic(http.ErrAbortHandler) // net/http's way to break off
+	}
+	s.world.finish(c.log, 200, "ok", true)
+	usageHeaders(w, c, f.UsagePercent, 0)
+	_, _ = w.Write(body)
+}
+
+// faultBefore meets the faults that keep a call from being executed, and tells whether it met one.
+func (s *Server) faultBefore(w http.ResponseWriter, r *http.Request, c *graphCall, f Faults, n int, key string) bool {
+	switch {
+	case s.chance.throw(f.HTTP500, "500", key):
+		s.world.finish(c.log, 500, "http 500", false)
+		w.WriteHeader(http.StatusInternalServerError)
+		_, _ = w.Write([]byte("{}"))
+		return true
+	case s.chance.throw(f.HTTP429, "429", key):
+		s.world.finish(c.log, 429, "http 429", false)
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte("{}"))
+		return true
+	case s.chance.throw(f.Timeout, "timeout", key):
+		s.world.finish(c.log, 0, "timeout", false)
+		s.hang(r, f)
+	}
+	for i, e := range f.Errors {
+		if e.hit(n, c.log.Action) && (e.Share == 0 || s.chance.throw(e.Share, "error "+strconv.Itoa(i), key)) {
+			s.refuse(w, c, f, e.refusal())
+			return true
+		}
+	}
+	return false
+}
+
+// refusal dresses a fault in the words that the platform has for it.
+func (e GraphFault) refusal() *graphError {
+	g := &graphError{status: 400, code: e.Code, subcode: e.Subcode, message: fmt.Sprintf("(#%d) Simulated", e.Code), regain: e.RegainMinutes}
+	switch {
+	case e.Code == 1 || e.Code == 2:
+		g.status, g.transient = 500, true
+	case e.Code == 4:
+		g.transient = true
+	case e.Code == 190:
+		return &graphError{status: 400, code: 190, subcode: max(e.Subcode, 460), message: graphToken().message}
+	case e.Code == 10 || e.Code >= 200 && e.Code <= 299:
+		g.status = 403
+	}
+	return g
+}
+
+func (s *Server) refuse(w http.ResponseWriter, c *graphCall, f Faults, e *graphError) {
+	s.world.finish(c.log, e.status, e.result(), false)
+	percent := f.UsagePercent
+	if e.code == 4 || e.code == 17 || e.code == 32 || e.code == 613 || e.code >= 80000 && e.code <= 80099 {
+		percent = 100
+	}
+	usageHeaders(w, c, percent, e.regain)
+	w.WriteHeader(e.status)
+	_ = json.NewEncoder(w).Encode(e.body())
+}
+
+// hang says nothing for a while and then closes the connection.
+func (s *Server) hang(r *http.Request, f Faults) {
+	s.delay(r, f.hang())
+	panic(http.ErrAbortHandler) // net/http's way to break off
+}
+
+// delay waits, and tells whether the caller is still there.
+func (s *Server) delay(r *http.Request, d time.Duration) bool {
+	if d == 0 {
+		return true
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-r.Context().Done():
+	case <-s.ctx.Done():
+	}
+	return false
+}
+
+func usageHeaders(w http.ResponseWriter, c *graphCall, percent float64, regain int) {
+	page := c.caller.page.ID
+	if page == "" {
+		page = c.object
+	}
+	byPage, _ := json.Marshal(object{page: []object{{"type": "pages", "call_count": percent, "total_cputime": percent / 2,
+		"total_time": percent / 2, "estimated_time_to_regain_access": regain}}})
+	w.Header().Set("X-Business-Use-Case-Usage", string(byPage))
+	w.Header().Set("X-App-Usage", fmt.Sprintf(`{"call_count":%v,"total_time":0,"total_cputime":0}`, percent/2))
+	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
+	w.Header().Set("Facebook-Api-Version", "v26.0")
+}
+
+// readCall takes a request apart. A POST with method=DELETE is a DELETE.
+func readCall(r *http.Request) (*graphCall, error) {
+	r.Body = http.MaxBytesReader(nil, r.Body, 4<<20)
+	if err := r.ParseForm(); err != nil {
+		return nil, fmt.Errorf("the form cannot be read: %w", err)
+	}
+	c := &graphCall{method: r.Method, form: r.Form, base: "http://" + r.Host}
+	if m := strings.ToUpper(r.Form.Get("method")); m != "" && r.Method == http.MethodPost {
+		c.method = m
+	}
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	if version.MatchString(parts[0]) {
+		parts = parts[1:]
+	}
+	if len(parts) > 0 {
+		c.object = parts[0]
+	}
+	if len(parts) > 1 {
+		c.edge = strings.Join(parts[1:], "/")
+	}
+	c.token = r.Form.Get("access_token")
+	if kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && (kind == "Bearer" || kind == "OAuth") {
+		c.token = token
+	}
+	if f := r.Form.Get("fields"); f != "" {
+		c.fields = strings.Split(f, ",")
+	}
+	return c, nil
+}
+
+// action names what is asked, for the log and for faults.
+func (c *graphCall) action() string {
+	switch {
+	case c.object == "debug_token":
+		return "debug_token"
+	case c.method == http.MethodDelete && c.edge == "":
+		return "delete"
+	case c.method == http.MethodPost && c.edge == "" && c.form.Has("is_hidden"):
+		if c.form.Get("is_hidden") == "true" {
+			return "hide"
+		}
+		return "unhide"
+	}
+	name := map[string]string{
+		"GET ": "fetch", "GET feed": "feed", "GET published_posts": "posts", "GET comments": "comments", "POST comments": "reply",
+		"POST messages": "private_reply", "POST blocked": "block", "GET blocked": "blocked", "POST subscribed_apps": "subscribe",
+		"GET subscribed_apps": "subscriptions", "GET permissions": "permissions",
+	}[c.method+" "+c.edge]
+	switch {
+	case name == "fetch" && c.object == "me":
+		return "me"
+	case name == "":
+		return "unknown"
+	}
+	return name
+}
+
+// execute does what is asked, or says why not.
+func (s *Server) execute(c *graphCall) (any, *graphError) {
+	if e := s.identify(c); e != nil {
+		return nil, e
+	}
+	if c.object == "me" {
+		c.object = c.caller.page.ID
+		if c.caller.user {
+			return s.asUser(c)
+		}
+	}
+	if c.caller.app {
+		if c.log.Action != "debug_token" {
+			return nil, graphForbidden()
+		}
+		return s.debugToken(c)
+	}
+	s.world.mu.Lock()
+	defer s.world.mu.Unlock()
+	if page, ok := s.world.page(func(p PageAccount) bool { return p.ID == c.object }); ok {
+		return s.pageLocked(c, page)
+	}
+	if post, ok := s.world.postBy[c.object]; ok && post.ID == c.object {
+		return s.postLocked(c, post)
+	}
+	if comment, ok := s.world.commentBy[c.object]; ok && comment.ID == c.object && !comment.gone() {
+		return s.commentLocked(c, comment)
+	}
+	return nil, graphGone()
+}
+
+// identify finds out whose token it is, and checks the proof where there is one.
+func (s *Server) identify(c *graphCall) *graphError {
+	page, isPage := s.world.page(func(p PageAccount) bool { return p.Token == c.token && p.Token != "" })
+	switch {
+	case isPage:
+		c.caller.page = page
+	case c.token == UserToken:
+		c.caller.user = true
+	case c.token == s.opts.AppID+"|"+s.opts.AppSecret && s.opts.AppSecret != "":
+		c.caller.app = true
+	default:
+		return graphToken()
+	}
+	if proof := c.form.Get("appsecret_proof"); proof != "" {
+		mac := hmac.New(sha256.New, []byte(s.opts.AppSecret))
+		mac.Write([]byte(c.token))
+		if !hmac.Equal([]byte(proof), []byte(hex.EncodeToString(mac.Sum(nil)))) {
+			return &graphError{status: 400, code: 100, message: "Invalid appsecret_proof provided in the API argument"}
+		}
+	}
+	return nil
+}
+
+// asUser answers me for a token that is no page's.
+func (s *Server) asUser(c *graphCall) (any, *graphError) {
+	switch c.edge {
+	case "":
+		return object{"id": "510000000000001", "name": "Simulated user"}, nil
+	case "permissions":
+		return object{"data": []object{{"permission": "public_profile", "status": "granted"}}}, nil
+	}
+	return nil, graphUnknown()
+}
+
+// permissions are what the page tokens were granted.
+var permissions = []string{"pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement",
+	"pages_manage_metadata", "pages_messaging"}
+
+func (s *Server) debugToken(c *graphCall) (any, *graphError) {
+	asked := &graphCall{token: c.form.Get("input_token"), form: url.Values{}}
+	if e := s.identify(asked); e != nil {
+		return object{"data": object{"is_valid": false, "error": object{"code": e.code, "message": e.message, "subcode": e.subcode}, "scopes": []string{}}}, nil
+	}
+	data := object{"app_id": s.opts.AppID, "is_valid": true, "expires_at": 0, "type": "USER", "scopes": []string{"public_profile"}}
+	if id := asked.caller.page.ID; id != "" {
+		data["type"], data["profile_id"], data["scopes"] = "PAGE", id, permissions
+	}
+	return object{"data": data}, nil
+}
+
+// pageLocked answers for a page and its edges.
+func (s *Server) pageLocked(c *graphCall, page PageAccount) (any, *graphError) {
+	own := c.caller.page.ID == page.ID
+	switch c.method + " " + c.edge {
+	case "GET ":
+		return c.choose(object{"id": page.ID, "name": page.Name}, "id", "name"), nil
+	case "GET feed", "GET published_posts":
+		return s.feedLocked(c, page, own), nil
+	}
+	if !own {
+		return nil, graphForbidden()
+	}
+	switch c.method + " " + c.edge {
+	case "POST messages":
+		return s.privateReplyLocked(c, page)
+	case "POST blocked":
+		user := c.form.Get("user")
+		if user == "" {
+			return nil, graphParameter("user")
+		}
+		s.world.blocked[page.ID+"/"+user] = true
+		return object{user: true}, nil
+	case "GET blocked":
+		data := []object{}
+		for key := range s.world.blocked {
+			if user, ok := strings.CutPrefix(key, page.ID+"/"); ok {
+				data = append(data, object{"id": user})
+			}
+		}
+		slices.SortFunc(data, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
+		return object{"data": data}, nil
+	case "POST subscribed_apps":
+		if !slices.Contains(strings.Split(c.form.Get("subscribed_fields"), ","), "feed") {
+			return nil, graphParameter("subscribed_fields")
+		}
+		s.world.subs[page.ID] = true
+		return object{"success": true}, nil
+	case "GET subscribed_apps":
+		data := []object{}
+		if s.world.subs[page.ID] {
+			data = append(data, object{"id": s.opts.AppID, "name": "Takhöjd", "subscribed_fields": []string{"feed"}})
+		}
+		return object{"data": data}, nil
+	case "GET permissions":
+		data := []object{}
+		for _, p := range permissions {
+			data = append(data, object{"permission": p, "status": "granted"})
+		}
+		return object{"data": data}, nil
+	}
+	return nil, graphUnknown()
+}
+
+func (s *Server) privateReplyLocked(c *graphCall, page PageAccount) (any, *graphError) {
+	var recipient struct {
+		CommentID string `json:"comment_id"`
+	}
+	var message struct {
+		Text string `json:"text"`
+	}
+	if json.Unmarshal([]byte(c.form.Get("recipient")), &recipient) != nil || recipient.CommentID == "" {
+		return nil, graphParameter("recipient")
+	}
+	if json.Unmarshal([]byte(c.form.Get("message")), &message) != nil || message.Text == "" {
+		return nil, graphParameter("message")
+	}
+	comment, ok := s.world.commentBy[recipient.CommentID]
+	c.log.Comment = recipient.CommentID
+	switch {
+	case !ok || comment.gone():
+		return nil, graphGone()
+	case comment.Page != page.ID:
+		return nil, graphForbidden()
+	case comment.PrivateReply != "":
+		return nil, &graphError{status: 400, code: 10900, message: "(#10900) Activity already replied to"}
+	case s.world.now().Sub(comment.Posted) > 7*24*time.Hour:
+		return nil, &graphError{status: 400, code: 10, subcode: 2534022, message: "(#10) This message is sent outside of allowed window."}
+	}
+	comment.PrivateReply = message.Text
+	return object{"recipient_id": comment.AuthorID, "message_id": "m_" + comment.ID}, nil
+}
+
+// feedLocked lists a page's posts, newest first. Whoever is not the page gets an empty list.
+func (s *Server) feedLocked(c *graphCall, page PageAccount, own bool) any {
+	var posts []*Post
+	for _, p := range s.world.posts {
+		if p.Page == page.ID && own {
+			posts = append(posts, p)
+		}
+	}
+	slices.SortStableFunc(posts, func(a, b *Post) int { return b.Posted.Compare(a.Posted) })
+	return paged(c, posts, func(p *Post) string { return p.ID }, func(p *Post) object { return s.postObject(c, p) })
+}
+
+func (s *Server) postLocked(c *graphCall, post *Post) (any, *graphError) {
+	own := c.caller.page.ID == post.Page
+	switch c.method + " " + c.edge {
+	case "GET ":
+		if !own {
+			return nil, graphForbidden()
+		}
+		return s.postObject(c, post), nil
+	case "GET comments":
+		if !own {
+			return object{"data": []object{}}, nil
+		}
+		return s.commentsLocked(c, post.ID, ""), nil
+	case "POST comments":
+		return s.writeLocked(c, post, "")
+	}
+	if !own {
+		return nil, graphForbidden()
+	}
+	return nil, graphUnknown()
+}
+
+func (s *Server) postObject(c *graphCall, p *Post) object {
+	return c.choose(object{"id": p.ID, "message": p.Text, "created_time": p.Posted.UTC().Format(graphTime),
+		"permalink_url": c.base + "/public/" + p.ID}, "id", "message", "created_time")
+}
+
+// commentsLocked lists what stands under a post, or under one of its comments.
+func (s *Server) commentsLocked(c *graphCall, post, parent string) any {
+	since, _ := strconv.ParseInt(c.form.Get("since"), 10, 64)
+	stream := c.form.Get("filter") == "stream" && parent == ""
+	var list []*CommentState
+	for _, k := range s.world.under[post] {
+		if !k.gone() && (stream || k.Parent == parent) && k.Posted.Unix() >= since {
+			list = append(list, k)
+		}
+	}
+	if c.form.Get("order") == "reverse_chronological" {
+		slices.Reverse(list)
+	}
+	return paged(c, list, func(k *CommentState) string { return k.ID }, func(k *CommentState) object { return s.commentObject(c, k) })
+}
+
+// paged cuts a list as the API does: limit at most 100, a cursor always, next only where there is more. Next is an absolute
+// address with the token in it, a trap that the real platform lays, too.
+func paged[T any](c *graphCall, list []T, id func(T) string, show func(T) object) object {
+	limit, err := strconv.Atoi(c.form.Get("limit"))
+	if err != nil || limit <= 0 {
+		limit = 25
+	}
+	limit = min(limit, 100)
+	from := 0
+	if after, err := base64.RawURLEncoding.DecodeString(c.form.Get("after")); err == nil && len(after) > 0 {
+		from = slices.IndexFunc(list, func(t T) bool { return id(t) == string(after) }) + 1
+	}
+	to := min(from+limit, len(list))
+	data := []object{}
+	for _, t := range list[from:to] {
+		data = append(data, show(t))
+	}
+	answer := object{"data": data}
+	if len(data) == 0 {
+		return answer
+	}
+	cursor := func(i int) string { return base64.RawURLEncoding.EncodeToString([]byte(id(list[i]))) }
+	paging := object{"cursors": object{"before": cursor(from), "after": cursor(to - 1)}}
+	if to < len(list) {
+		q := url.Values{"access_token": {c.token}, "after": {cursor(to - 1)}, "limit": {strconv.Itoa(limit)}}
+		for _, k := range []string{"fields", "filter", "order", "since"} {
+			if c.form.Has(k) {
+				q.Set(k, c.form.Get(k))
+			}
+		}
+		paging["next"] = c.base + "/v26.0/" + c.object + "/" + c.edge + "?" + q.Encode()
+	}
+	answer["paging"] = paging
+	return answer
+}
+
+// commentLocked answers for a comment that is there.
+func (s *Server) commentLocked(c *graphCall, k *CommentState) (any, *graphError) {
+	if c.caller.page.ID != k.Page {
+		if c.method == http.MethodGet && c.edge == "comments" && c.caller.user {
+			return object{"data": []object{}}, nil
+		}
+		return nil, graphForbidden()
+	}
+	switch c.method + " " + c.edge {
+	case "GET ":
+		return s.commentObject(c, k), nil
+	case "GET comments":
+		return s.commentsLocked(c, k.Post, k.ID), nil
+	case "POST comments":
+		return s.writeLocked(c, s.world.postBy[k.Post], k.ID)
+	case "DELETE ":
+		s.world.changeLocked(k, "remove", func(k *CommentState) { k.Deleted, k.DeletedAt = true, s.world.now() })
+		return object{"success": true}, nil
+	case "POST ":
+		hidden, err := strconv.ParseBool(c.form.Get("is_hidden"))
+		switch {
+		case err != nil:
+			return nil, graphParameter("is_hidden")
+		case !canHide(k):
+			return nil, graphForbidden()
+		}
+		s.world.setHiddenLocked(k, hidden)
+		return object{"success": true}, nil
+	}
+	return nil, graphUnknown()
+}
+
+func canHide(k *CommentState) bool { return !k.CannotHide && k.AuthorID != k.Page }
+
+// writeLocked writes a comment or a reply as the calling page.
+func (s *Server) writeLocked(c *graphCall, post *Post, parent string) (any, *graphError) {
+	page := c.caller.page
+	switch {
+	case page.ID != post.Page:
+		return nil, graphForbidden()
+	case c.form.Get("message") == "":
+		return nil, graphParameter("message")
+	}
+	made, err := s.world.addCommentLocked(Comment{Post: post.ID, Parent: parent, AuthorID: page.ID, Author: page.Name, Text: c.form.Get("message")})
+	if err != nil {
+		return nil, graphGone()
+	}
+	return object{"id": made.ID}, nil
+}
+
+func (s *Server) commentObject(c *graphCall, k *CommentState) object {
+	o := object{"id": k.ID, "message": k.Text, "created_time": k.Posted.UTC().Format(graphTime), "is_hidden": k.Hidden,
+		"can_hide": canHide(k), "can_remove": true, "can_reply_privately": k.PrivateReply == "" && k.AuthorID != k.Page,
+		"permalink_url": c.base + "/public/" + k.Post + "#" + k.ID}
+	if k.AuthorID != "" {
+		o["from"] = object{"id": k.AuthorID, "name": k.Author}
+	}
+	if k.Parent != "" {
+		o["parent"] = object{"id": k.Parent}
+	}
+	if k.Photos > 0 {
+		src := s.photoURL(k)
+		o["attachment"] = object{"type": "photo", "url": src, "media": object{"image": object{"src": src, "width": photoSize, "height": photoSize}}}
+	}
+	return c.choose(o, "id", "message", "created_time", "from")
+}
+
+// choose leaves the fields that were asked for, or the platform's own choice. The id is always there.
+func (c *graphCall) choose(o object, standard ...string) object {
+	wanted := c.fields
+	if wanted == nil {
+		wanted = standard
+	}
+	chosen := object{"id": o["id"]}
+	for _, k := range wanted {
+		if v, ok := o[k]; ok {
+			chosen[k] = v
+		}
+	}
+	return chosen
+}
+
+// graphChange is what the webhook is told of a comment. It is called with the world locked.
+func (s *Server) graphChange(c *CommentState, verb string) json.RawMessage {
+	post := s.world.postBy[c.Post]
+	value := object{"item": "comment", "verb": verb, "comment_id": c.ID, "post_id": c.Post, "parent_id": c.Post,
+		"post": object{"id": c.Post, "status_type": "mobile_status_update", "is_published": true, "promotion_status": "inactive",
+			"updated_time": post.Posted.UTC().Format(graphTime), "permalink_url": s.URL() + "/public/" + c.Post}}
+	if c.Parent != "" {
+		value["parent_id"] = c.Parent
+	}
+	if c.AuthorID != "" {
+		value["from"] = object{"id": c.AuthorID, "name": c.Author}
+	}
+	if verb != "remove" {
+		value["created_time"] = c.Posted.Unix()
+		if c.Text != "" {
+			value["message"] = c.Text
+		}
+		if c.Photos > 0 {
+			value["photo"] = s.photoURL(c)
+		}
+	}
+	change, _ := json.Marshal(object{"field": "feed", "value": value})
+	return change
+}
