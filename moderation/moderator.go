@@ -1,4 +1,233 @@
+// Package moderation is the path of a comment: from what a platform tells to what is done about it.
+//
+// The guided tour:
+//
+//  1. [Moderator.Receive] writes events to the inbox. When it returns nil they are durable, and the platform may have its 200.
+//  2. A worker takes them in order and, in one transaction (path.go): drops what is known already, stores what the comment says
+//     now, gathers facts (facts.go), asks the policy, and writes the decision with all that follows from it: the archive record
+//     with its leaf, the flag, the outbox row. The inbox row goes in the same transaction.
+//  3. The outbox (outbox.go) does what was decided: reads the comment once more, keeps its pictures (media.go), asks the
+//     archive for the receipt, calls the adapter, and writes down what the platform answered.
+//  4. People decide by [Moderator.Resolve] (people.go): the same decisions, the same transaction, the same outbox.
+//  5. [Moderator.Run] also reads each channel in full now and then (catchup.go), for what its webhooks missed.
+//
+// Any of it may die at any line: what is not committed never happened, and what is committed is done again or found done.
+//
+// A doubt, a limit or a fault degrades hide to flag, never to silence and never to deletion.
 package moderation
 
-// Moderator is the path of a comment.
-type Moderator struct{}
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"takhojd/archive"
+	"takhojd/moderation/inbox"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// Config is what a Moderator stands on. DB, Archive, Policy and Channels are needed; the rest has defaults.
+type Config struct {
+	DB      *store.DB
+	Archive *archive.Archive
+	Policy  *rules.Policy
+	// Channels lists the channels; Adapters holds one for each channel's ID. A channel without an adapter is only shown.
+	Channels []platforms.Channel
+	Adapters map[string]Adapter
+	Log      *zap.Logger
+	Metrics  *Metrics
+	// Location is whose midnight ends the day of the hide quota. Default Europe/Stockholm.
+	Location *time.Location
+	// MediaClient fetches pictures, within MediaLimit bytes each (default 20 MiB). Default: a client that refuses private addresses.
+	MediaClient *http.Client
+	MediaLimit  int64
+	// MediaWait bounds how long a hide waits for its pictures. Default 10 s.
+	MediaWait time.Duration
+	// PollEvery is the pause between two full readings of a channel; default 5 min. Backfill is how far back the first
+	// reading goes; default 7 days, the time within which a citizen may still expect an answer.
+	PollEvery, Backfill time.Duration
+	// Backoff is the first pause after a failed attempt, doubling up to BackoffMax; defaults 1 s and 15 min.
+	Backoff, BackoffMax time.Duration
+	// Attempts is after how many tries a thing becomes a dead letter. Default 25: some four hours with the default pauses.
+	Attempts int
+	// UndoWindow is how long a person can take a decision back. Default 10 s. What can't be undone on the platform waits that long.
+	UndoWindow time.Duration
+	// Now is the clock. Default time.Now.
+	Now func() time.Time
+}
+
+// Moderator runs the path of a comment on one database. All methods may be called from any goroutine.
+type Moderator struct {
+	cfg      Config
+	db       *store.DB
+	archive  *archive.Archive
+	log      *zap.Logger
+	metrics  *Metrics
+	now      func() time.Time
+	policy   atomic.Pointer[rules.Policy]
+	channels map[string]platforms.Channel
+	order    []platforms.Channel
+	inbox    *inbox.Inbox
+	outbox   *dispatcher
+	changes  broadcaster
+}
+
+// New makes a Moderator. It does nothing until Run.
+func New(cfg Config) (*Moderator, error) {
+	if cfg.DB == nil || cfg.Archive == nil || cfg.Policy == nil {
+		return nil, errors.New("moderation: a database, an archive and a policy are needed")
+	}
+	if cfg.Location == nil {
+		location, err := time.LoadLocation("Europe/Stockholm")
+		if err != nil {
+			return nil, fmt.Errorf("moderation: %w", err)
+		}
+		cfg.Location = location
+	}
+	orDefault(&cfg.Log, zap.NewNop())
+	orDefault(&cfg.MediaLimit, 20<<20)
+	orDefault(&cfg.MediaWait, 10*time.Second)
+	orDefault(&cfg.PollEvery, 5*time.Minute)
+	orDefault(&cfg.Backfill, 7*24*time.Hour)
+	orDefault(&cfg.Backoff, time.Second)
+	orDefault(&cfg.BackoffMax, 15*time.Minute)
+	orDefault(&cfg.Attempts, 25)
+	orDefault(&cfg.UndoWindow, 10*time.Second)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics(nil)
+	}
+	if cfg.MediaClient == nil {
+		cfg.MediaClient = PublicClient()
+	}
+	m := &Moderator{cfg: cfg, db: cfg.DB, archive: cfg.Archive, log: cfg.Log, metrics: cfg.Metrics, now: cfg.Now,
+		channels: map[string]platforms.Channel{}, order: cfg.Channels}
+	m.policy.Store(cfg.Policy)
+	for _, c := range cfg.Channels {
+		if c.ID == "" || !c.Platform.Valid() {
+			return nil, fmt.Errorf("moderation: channel %q on %q: a channel needs an id and a known platform", c.ID, c.Platform)
+		}
+		if _, twice := m.channels[c.ID]; twice {
+			return nil, fmt.Errorf("moderation: two channels have the id %q", c.ID)
+		}
+		m.channels[c.ID] = c
+	}
+	m.inbox = inbox.New(cfg.DB, inbox.Config{Backoff: cfg.Backoff, BackoffMax: cfg.BackoffMax, Attempts: cfg.Attempts,
+		Now: cfg.Now, Log: cfg.Log})
+	m.outbox = newDispatcher(m)
+	return m, nil
+}
+
+func orDefault[T comparable](value *T, otherwise T) {
+	var zero T
+	if *value == zero {
+		*value = otherwise
+	}
+}
+
+// Run works until ctx is cancelled; then it finishes what is under way and returns. What was not begun is found at the next start.
+func (m *Moderator) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(func() { m.inbox.Run(ctx, m.work) })
+	wg.Go(func() { m.outbox.run(ctx) })
+	for id, adapter := range m.cfg.Adapters {
+		channel, known := m.channels[id]
+		if !known {
+			return fmt.Errorf("moderation: an adapter for %q, which is no channel", id)
+		}
+		wg.Go(func() { m.catchUp(ctx, channel, adapter) })
+	}
+	wg.Wait()
+	return nil
+}
+
+// Receive takes events from an adapter. When it returns nil they are on stable storage and will be worked on, whatever happens; when it
+// returns an error none of them is, and the platform must deliver again. store.ErrFull says that the disk is full.
+func (m *Moderator) Receive(ctx context.Context, events []platforms.Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if err := m.inbox.Put(ctx, events, m.now()); err != nil {
+		m.metrics.refused.Inc()
+		return fmt.Errorf("moderation: receive: %w", err)
+	}
+	for _, e := range events {
+		m.metrics.received.WithLabelValues(e.Comment.Ref.Channel, e.Via).Inc()
+	}
+	return nil
+}
+
+// SetPolicy makes p judge from the next comment on.
+func (m *Moderator) SetPolicy(p *rules.Policy) { m.policy.Store(p) }
+
+// Policy is the policy that judges now.
+func (m *Moderator) Policy() *rules.Policy { return m.policy.Load() }
+
+// Channels lists the channels in the order of the configuration.
+func (m *Moderator) Channels() []platforms.Channel { return m.order }
+
+// Capabilities says what can be done on a channel: nothing, where there is no adapter.
+func (m *Moderator) Capabilities(channel string) platforms.Capabilities {
+	if a, ok := m.cfg.Adapters[channel]; ok {
+		return a.Capabilities()
+	}
+	return platforms.Capabilities{}
+}
+
+// Media returns a kept picture or film by its SHA-256.
+func (m *Moderator) Media(ctx context.Context, sha256 string) (string, []byte, error) {
+	mediaType, bytes, err := m.archive.Media(ctx, sha256)
+	if errors.Is(err, archive.ErrNotFound) {
+		return "", nil, ErrNotFound
+	}
+	return mediaType, bytes, err
+}
+
+// Subscribe returns a channel of changes, and what ends it. A reader that is too slow misses changes, never blocks the path:
+// a change says only that it is worth looking again.
+func (m *Moderator) Subscribe() (<-chan Change, func()) { return m.changes.subscribe() }
+
+// broadcaster tells many listeners of changes.
+type broadcaster struct {
+	mu        sync.Mutex
+	listeners map[chan Change]struct{}
+}
+
+func (b *broadcaster) subscribe() (<-chan Change, func()) {
+	c := make(chan Change, 64)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.listeners == nil {
+		b.listeners = map[chan Change]struct{}{}
+	}
+	b.listeners[c] = struct{}{}
+	return c, sync.OnceFunc(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		delete(b.listeners, c)
+		close(c)
+	})
+}
+
+func (b *broadcaster) tell(changes ...Change) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for c := range b.listeners {
+		for _, change := range changes {
+			select {
+			case c <- change:
+			default:
+			}
+		}
+	}
+}

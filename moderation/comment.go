@@ -1,0 +1,262 @@
+package moderation
+
+import (
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"takhojd/archive"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// comment is the one row that says how a comment stands now.
+type comment struct {
+	id          int64
+	ref         platforms.Ref
+	post        string
+	parent      string
+	author      platforms.Author
+	own         bool
+	text        string
+	attachments []platforms.Attachment
+	permalink   string
+	posted      time.Time
+	received    time.Time
+	// revision is empty while we know of the comment only that it was removed or hidden.
+	revision    string
+	revisedAt   time.Time
+	state       State
+	stateAt     time.Time
+	stateBy     string
+	record      string
+	violationAt time.Time
+}
+
+const commentColumns = `id, platform, channel, comment_id, post_id, parent_id, author_id, author_name, own, text, attachments, permalink,
+	posted_at, received_at, revision, revised_at, state, state_at, state_by, record_id, violation_at`
+
+// scanComment reads a row of commentColumns.
+func scanComment(scan func(...any) error) (*comment, error) {
+	var c comment
+	var platform, attachments, state string
+	var posted, received, revised, stateAt, violation int64
+	if err := scan(&c.id, &platform, &c.ref.Channel, &c.ref.Comment, &c.post, &c.parent, &c.author.ID, &c.author.Name, &c.own, &c.text,
+		&attachments, &c.permalink, &posted, &received, &c.revision, &revised, &state, &stateAt, &c.stateBy, &c.record, &violation); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(attachments), &c.attachments); err != nil {
+		return nil, fmt.Errorf("attachments of comment %d: %w", c.id, err)
+	}
+	c.ref.Platform, c.state = platforms.Platform(platform), State(state)
+	c.posted, c.received, c.revisedAt = store.FromTime(posted), store.FromTime(received), store.FromTime(revised)
+	c.stateAt, c.violationAt = store.FromTime(stateAt), store.FromTime(violation)
+	return &c, nil
+}
+
+// load returns the comment of that name; one that is not known yet has no id.
+func (w *walk) load(ref platforms.Ref) (*comment, error) {
+	c, err := scanComment(w.tx.QueryRow(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND comment_id = $3`,
+		string(ref.Platform), ref.Channel, ref.Comment).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return &comment{ref: ref, state: Standing}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load: %w", err)
+	}
+	return c, nil
+}
+
+// loadID returns the comment with that number.
+func loadID(tx *store.Tx, id int64) (*comment, error) {
+	c, err := scanComment(tx.QueryRow(`SELECT `+commentColumns+` FROM comments WHERE id = $1`, id).Scan)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("moderation: load comment %d: %w", id, err)
+	}
+	return c, nil
+}
+
+// begin makes the row of a comment whose words come for the first time; its removal or hiding may have come before them.
+func (w *walk) begin(c *comment, e platforms.Event, received time.Time) error {
+	c.say(e)
+	if c.id != 0 {
+		return w.save(c)
+	}
+	if e.Comment.Hidden {
+		c.state, c.stateAt, c.stateBy = Hidden, e.At, "platform"
+	}
+	return w.insert(c, received)
+}
+
+// say takes over what an event tells of the comment.
+func (c *comment) say(e platforms.Event) {
+	from := e.Comment
+	c.text, c.attachments, c.revision, c.revisedAt = from.Text, from.Attachments, from.Revision(), e.At
+	c.own = c.own || from.Own
+	take := func(to *string, value string) {
+		if value != "" {
+			*to = value
+		}
+	}
+	take(&c.post, from.Post)
+	take(&c.parent, from.Parent)
+	take(&c.author.ID, from.Author.ID)
+	take(&c.author.Name, from.Author.Name)
+	take(&c.permalink, from.Permalink)
+	if c.posted.IsZero() {
+		c.posted = from.Posted
+	}
+}
+
+func (w *walk) insert(c *comment, received time.Time) error {
+	c.received = received
+	err := w.tx.QueryRow(`INSERT INTO comments (platform, channel, comment_id, received_at) VALUES ($1, $2, $3, $4) RETURNING id`,
+		string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received).Scan(&c.id)
+	if err != nil {
+		return fmt.Errorf("insert comment: %w", err)
+	}
+	return w.save(c)
+}
+
+func (w *walk) save(c *comment) error {
+	attachments, err := json.Marshal(c.attachments)
+	if err != nil {
+		return fmt.Errorf("encode attachments: %w", err)
+	}
+	if c.attachments == nil {
+		attachments = []byte("[]")
+	}
+	_, err = w.tx.Exec(`UPDATE comments SET post_id = $2, parent_id = $3, author_id = $4, author_name = $5, own = $6, text = $7,
+		attachments = $8, permalink = $9, posted_at = $10, revision = $11, revised_at = $12, state = $13, state_at = $14, state_by = $15,
+		record_id = $16, violation_at = $17 WHERE id = $1`,
+		c.id, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, string(attachments), c.permalink, c.posted, c.revision, c.revisedAt,
+		string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt)
+	if err != nil {
+		return fmt.Errorf("save comment: %w", err)
+	}
+	return nil
+}
+
+// addRevision keeps what the comment said, with the platform's own bytes. What it has said before is kept already.
+func (w *walk) addRevision(c *comment, e platforms.Event, received time.Time, superseded bool) error {
+	attachments, err := json.Marshal(e.Comment.Attachments)
+	if err != nil {
+		return fmt.Errorf("encode attachments: %w", err)
+	}
+	raw := e.Comment.Raw
+	if raw == nil {
+		raw = e.Raw
+	}
+	_, err = w.tx.Exec(`INSERT INTO revisions (comment, revision, text, attachments, raw, at, received_at, via, superseded)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (comment, revision) DO NOTHING`,
+		c.id, e.Comment.Revision(), e.Comment.Text, string(attachments), []byte(raw), e.At, received, e.Via, superseded)
+	if err != nil {
+		return fmt.Errorf("add revision: %w", err)
+	}
+	return nil
+}
+
+// note adds a line to the comment's history.
+func (w *walk) note(c *comment, at time.Time, what, by, detail string) error {
+	_, err := w.tx.Exec(`INSERT INTO history (comment, at, what, by_whom, detail) VALUES ($1, $2, $3, $4, $5)`, c.id, at, what, by, detail)
+	if err != nil {
+		return fmt.Errorf("note %s: %w", what, err)
+	}
+	return nil
+}
+
+// knowPost makes sure that we know, or will soon know, the post that the comment stands under.
+func (w *walk) knowPost(c *comment) error {
+	if c.post == "" {
+		return nil
+	}
+	r, err := w.tx.Exec(`INSERT INTO posts (platform, channel, post_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+		string(c.ref.Platform), c.ref.Channel, c.post)
+	if err != nil {
+		return fmt.Errorf("know post: %w", err)
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	w.outbox = true
+	_, err = w.tx.Exec(`INSERT INTO outbox (channel, action, argument, created_at) VALUES ($1, 'post', $2, $3)`, c.ref.Channel, c.post, w.now)
+	return err
+}
+
+// surroundings fills in what stood around the comment: its post, what it answered, and the platform's own bytes.
+func (w *walk) surroundings(c *comment, r *archive.Record) error {
+	optional := func(err error) error {
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		return err
+	}
+	if err := optional(w.tx.QueryRow(`SELECT text FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
+		string(c.ref.Platform), c.ref.Channel, c.post).Scan(&r.Post.Text)); err != nil {
+		return fmt.Errorf("the comment's post: %w", err)
+	}
+	if c.parent != "" {
+		if err := optional(w.tx.QueryRow(`SELECT text FROM comments WHERE platform = $1 AND channel = $2 AND comment_id = $3`,
+			string(c.ref.Platform), c.ref.Channel, c.parent).Scan(&r.ParentText)); err != nil {
+			return fmt.Errorf("what the comment answers: %w", err)
+		}
+	}
+	if err := optional(w.tx.QueryRow(`SELECT raw FROM revisions WHERE comment = $1 AND revision = $2`, c.id, c.revision).Scan(&r.Raw)); err != nil {
+		return fmt.Errorf("the comment's bytes: %w", err)
+	}
+	return nil
+}
+
+// decisionOn returns the latest decision on what the comment says now; an empty one where there is none.
+func (w *walk) decisionOn(c *comment) (*decision, error) {
+	d := &decision{comment: c, received: c.received}
+	var verdict, action string
+	var received int64
+	err := w.tx.QueryRow(`SELECT id, action, by_kind, by_whom, reason, verdict, policy, route, escalate, record_id, received_at FROM decisions
+		WHERE comment = $1 AND revision = $2 AND undone_at = 0 ORDER BY id DESC LIMIT 1`, c.id, c.revision).
+		Scan(&d.id, &action, &d.byKind, &d.by, &d.reason, &verdict, &d.policy, (*string)(&d.route), &d.escalate, &d.record, &received)
+	if errors.Is(err, sql.ErrNoRows) {
+		return d, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("decision on %d: %w", c.id, err)
+	}
+	d.action, d.received = Action(action), store.FromTime(received)
+	if verdict != "" {
+		if err := json.Unmarshal([]byte(verdict), &d.verdict); err != nil {
+			return nil, fmt.Errorf("verdict of decision %d: %w", d.id, err)
+		}
+	}
+	return d, nil
+}
+
+// asPlatform is the comment as the policy wants it.
+func (c *comment) asPlatform(m *Moderator) platforms.Comment {
+	return platforms.Comment{Ref: c.ref, Post: c.post, Parent: c.parent, Author: c.author, Own: c.own, Text: c.text,
+		Attachments: c.attachments, Posted: c.posted, Permalink: c.permalink, Hidden: c.state == Hidden}
+}
+
+// categories returns a verdict's categories as they stand in the database, and the gravest.
+func (w *walk) categories(v rules.Verdict) (all string, gravest rules.Category) {
+	found := v.Categories()
+	if len(found) == 0 {
+		return "", ""
+	}
+	words := make([]string, len(found))
+	severity := -1
+	policy := w.m.Policy()
+	for i, c := range found {
+		words[i] = string(c)
+		if s := policy.Bullet(c).Severity; s > severity {
+			severity, gravest = s, c
+		}
+	}
+	return " " + strings.Join(words, " ") + " ", gravest
+}

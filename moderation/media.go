@@ -1,0 +1,177 @@
+package moderation
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"takhojd/archive"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// PublicClient fetches from public addresses only: what a citizen's comment points to must never make us read our own network
+// (server-side request forgery). The address is checked when the connection is made, after the name was looked up.
+func PublicClient() *http.Client {
+	return mediaClient(func(network, address string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return err
+		}
+		if ip := addr.Addr().Unmap(); !public(ip) {
+			return fmt.Errorf("%s is no public address", ip)
+		}
+		return nil
+	})
+}
+
+// LocalClient fetches from any address. It is for a simulated platform on the same machine, and for nothing else.
+func LocalClient() *http.Client { return mediaClient(nil) }
+
+func mediaClient(control func(network, address string, c syscall.RawConn) error) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: control}
+	return &http.Client{
+		Timeout:   30 * time.Second,
+		Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: nil, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 2},
+		CheckRedirect: func(r *http.Request, via []*http.Request) error {
+			if len(via) >= 3 {
+				return errors.New("too many redirects")
+			}
+			return nil
+		},
+	}
+}
+
+// special lists networks that are globally routed by no one, beside what netip knows (IANA special-purpose registries).
+var special = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
+	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
+	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16")}
+
+func public(ip netip.Addr) bool {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+		return false
+	}
+	for _, p := range special {
+		if p.Contains(ip) {
+			return false
+		}
+	}
+	return true
+}
+
+// keepMedia fetches the pictures and films of a comment that are not kept yet, and writes what could and what could not be had into the
+// archive. It waits no longer than Config.MediaWait for all of them: a hide must not wait for a picture that does not come.
+func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platforms.Comment) error {
+	if len(now.Attachments) == 0 {
+		return nil
+	}
+	var had, entered int
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		if err := tx.QueryRow(`SELECT count(*) FROM comment_media WHERE comment = $1 AND revision = $2`, c.id, j.revision).Scan(&had); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT count(*) FROM archive_entries WHERE record_id = $1 AND kind = $2`, j.record, string(archive.KindMedia)).Scan(&entered)
+	})
+	if err != nil {
+		return err
+	}
+	if had >= len(now.Attachments) && (j.record == "" || entered > 0) {
+		return nil
+	}
+	wait, cancel := context.WithTimeout(ctx, m.cfg.MediaWait)
+	defer cancel()
+	entry := archive.MediaEntry{At: m.now().UTC().Truncate(time.Microsecond)}
+	var contents [][]byte
+	for place, a := range now.Attachments {
+		kept, content := m.fetchMedia(wait, place, a)
+		entry.Media = append(entry.Media, kept)
+		contents = append(contents, content)
+	}
+	return m.db.Update(ctx, func(tx *store.Tx) error {
+		for i, kept := range entry.Media {
+			if kept.SHA256 != "" {
+				if err := m.archive.KeepMedia(tx, kept.SHA256, kept.Type, contents[i]); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(`INSERT INTO comment_media (comment, revision, place, sha256, type, error, at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT (comment, revision, place) DO UPDATE SET sha256 = excluded.sha256, type = excluded.type, error = excluded.error, at = excluded.at
+				WHERE comment_media.sha256 = ''`, c.id, j.revision, kept.Place, kept.SHA256, kept.Type, kept.Error, entry.At); err != nil {
+				return err
+			}
+		}
+		if j.record == "" {
+			return nil
+		}
+		return m.archive.Add(tx, j.record, archive.KindMedia, entry)
+	})
+}
+
+// fetchMedia fetches one picture or film. What goes wrong is said in the result.
+func (m *Moderator) fetchMedia(ctx context.Context, place int, a platforms.Attachment) (archive.KeptMedia, []byte) {
+	kept := archive.KeptMedia{Place: place, Kind: a.Kind, URL: a.URL}
+	content, err := m.download(ctx, a.URL)
+	if err != nil {
+		kept.Error = err.Error()
+		m.metrics.media.WithLabelValues("missing").Inc()
+		return kept, nil
+	}
+	sum := sha256.Sum256(content)
+	kept.SHA256, kept.Size = hex.EncodeToString(sum[:]), len(content)
+	// The type is read from the bytes: what a server says of them is not to be trusted.
+	kept.Type = http.DetectContentType(content)
+	m.metrics.media.WithLabelValues("kept").Inc()
+	return kept, content
+}
+
+func (m *Moderator) download(ctx context.Context, address string) ([]byte, error) {
+	if address == "" {
+		return nil, errors.New("the platform gave no address")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" {
+		return nil, errors.New("the address is none")
+	}
+	response, err := m.cfg.MediaClient.Do(request)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the address: it may hold a signature
+		}
+		return nil, fmt.Errorf("could not be fetched: %w", err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the server answered %d", response.StatusCode)
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, m.cfg.MediaLimit+1))
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("broke off: %w", err)
+	case int64(len(content)) > m.cfg.MediaLimit:
+		return nil, fmt.Errorf("larger than %d bytes", m.cfg.MediaLimit)
+	case len(content) == 0:
+		return nil, errors.New("empty")
+	}
+	return content, nil
+}
+
+// isPicture tells whether a media type is one that browsers draw and that holds no script.
+func isPicture(mediaType string) bool {
+	switch strings.TrimSpace(strings.SplitN(mediaType, ";", 2)[0]) {
+	case "image/png", "image/jpeg", "image/gif", "image/webp":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,514 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"takhojd/archive"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// perChannel is how many things are done on one channel at a time.
+const perChannel = 4
+
+// jobTimeout bounds one attempt, the wait for pictures included.
+const jobTimeout = 90 * time.Second
+
+// job is one row of the outbox: something to be done on a platform.
+type job struct {
+	id       int64
+	comment  int64
+	channel  string
+	action   string
+	decision int64
+	record   string
+	revision string
+	argument string
+	attempts int
+	since    time.Time
+}
+
+// outcome is what became of an attempt.
+type outcome struct {
+	// result settles the job: "done", "already", "gone", "stale". Empty means that it must be tried again, or never.
+	result string
+	// reread is the comment as it was found when it said something else than what was decided on.
+	reread *platforms.Comment
+	// state is how the comment stands afterwards; empty: unchanged.
+	state State
+	// reply is the platform's id of what we wrote.
+	reply string
+	err   error
+}
+
+// enqueue adds what is to be done for a decision. after is how long it must wait, so that a person can still take it back.
+func (w *walk) enqueue(d *decision, action, argument string, after time.Duration) error {
+	priority := 0
+	if d.escalate {
+		priority = escalated
+	} else if _, gravest := w.categories(d.verdict); gravest != "" {
+		priority = w.m.Policy().Bullet(gravest).Severity
+	}
+	c := d.comment
+	var notBefore time.Time
+	if after > 0 {
+		notBefore = w.now.Add(after)
+	}
+	_, err := w.tx.Exec(`INSERT INTO outbox (comment, channel, action, decision, record_id, revision, argument, priority, not_before,
+		created_at, since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, c.id, c.ref.Channel, action, d.id, d.record, c.revision,
+		argument, priority, notBefore, w.now, d.received)
+	if err != nil {
+		return fmt.Errorf("enqueue %s: %w", action, err)
+	}
+	w.outbox = true
+	return nil
+}
+
+// dispatcher hands jobs to the adapters: the gravest first, several at a time on each channel, one at a time for each comment.
+type dispatcher struct {
+	m    *Moderator
+	wake chan struct{}
+
+	mu     sync.Mutex
+	busy   map[int64]bool       // comments being worked on; posts stand under the negative of their job's id
+	load   map[string]int       // jobs under way on each channel
+	paused map[string]time.Time // until when each channel wants no calls
+}
+
+func newDispatcher(m *Moderator) *dispatcher {
+	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[int64]bool{}, load: map[string]int{}, paused: map[string]time.Time{}}
+}
+
+func (d *dispatcher) wakeUp() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// run does jobs until ctx is cancelled, and returns when those under way are settled.
+func (d *dispatcher) run(ctx context.Context) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for ctx.Err() == nil {
+		jobs, next, err := d.due(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.m.log.Error("outbox: cannot read what waits", zap.Error(err))
+		}
+		for _, j := range jobs {
+			if !d.begin(j) {
+				continue
+			}
+			wg.Go(func() {
+				defer d.end(j)
+				d.do(context.WithoutCancel(ctx), j)
+			})
+		}
+		pause := time.Second
+		if !next.IsZero() {
+			pause = min(pause, max(next.Sub(d.m.now()), time.Millisecond))
+		}
+		select {
+		case <-d.wake:
+		case <-time.After(pause):
+		case <-ctx.Done():
+		}
+	}
+}
+
+// due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
+// may: a restore never overtakes its hide.
+func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
+	now := d.m.now()
+	err = d.m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, since FROM outbox o
+			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
+			AND e.id < o.id AND e.state = 'waiting')) ORDER BY priority DESC, id LIMIT 256`, now)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var j job
+			var since int64
+			if err := rows.Scan(&j.id, &j.comment, &j.channel, &j.action, &j.decision, &j.record, &j.revision, &j.argument, &j.attempts,
+				&since); err != nil {
+				return err
+			}
+			j.since = store.FromTime(since)
+			jobs = append(jobs, j)
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		var at *int64
+		if err := tx.QueryRow(`SELECT min(not_before) FROM outbox WHERE state = 'waiting' AND not_before > $1`, now).Scan(&at); err != nil {
+			return err
+		}
+		if at != nil {
+			next = store.FromTime(*at)
+		}
+		return nil
+	})
+	return jobs, next, err
+}
+
+func (j job) key() int64 {
+	if j.comment == 0 {
+		return -j.id
+	}
+	return j.comment
+}
+
+// begin reserves a job, unless its comment is being worked on, its channel is full, or the channel wants no calls.
+func (d *dispatcher) begin(j job) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.paused[j.channel]) {
+		return false
+	}
+	d.busy[j.key()] = true
+	d.load[j.channel]++
+	return true
+}
+
+func (d *dispatcher) end(j job) {
+	d.mu.Lock()
+	delete(d.busy, j.key())
+	d.load[j.channel]--
+	d.mu.Unlock()
+	d.wakeUp()
+}
+
+// pause lets a channel rest.
+func (d *dispatcher) pause(channel string, until time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if until.After(d.paused[channel]) {
+		d.paused[channel] = until
+	}
+}
+
+func (d *dispatcher) pausedUntil(channel string) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.paused[channel]
+}
+
+// do makes one attempt at a job and writes down what came of it.
+//
+// If we die before the platform was called, the job still waits. If we die after the call and before the outcome is written, it still
+// waits too, and the next attempt finds on the platform that it was done.
+func (d *dispatcher) do(ctx context.Context, j job) {
+	m := d.m
+	current, err := m.stillWaiting(ctx, j)
+	if err != nil {
+		m.log.Error("outbox: cannot read a job", zap.Int64("job", j.id), zap.Error(err))
+		return
+	}
+	if !current {
+		return
+	}
+	attempt, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	o := m.attempt(attempt, j)
+	m.settle(ctx, j, o)
+}
+
+// stillWaiting tells whether the job is still to be done: a person may have taken it back since it was listed.
+func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
+	var n int
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE id = $1 AND state = 'waiting'`, j.id).Scan(&n)
+	})
+	return n == 1, err
+}
+
+// attempt does the job. It is the one place from which a platform is told to remove anything.
+func (m *Moderator) attempt(ctx context.Context, j job) outcome {
+	adapter, ok := m.cfg.Adapters[j.channel]
+	if !ok {
+		return outcome{err: fmt.Errorf("%w: no adapter for channel %s", platforms.ErrNotPermitted, j.channel)}
+	}
+	if j.action == "post" {
+		return m.readPost(ctx, adapter, j)
+	}
+	var c *comment
+	err := m.db.View(ctx, func(tx *store.Tx) (err error) { c, err = loadID(tx, j.comment); return err })
+	if err != nil {
+		return outcome{err: err}
+	}
+	switch j.action {
+	case "block":
+		return outcome{result: "done", err: adapter.Block(ctx, c.author)}
+	case "reply":
+		id, err := adapter.Reply(ctx, c.ref, j.argument)
+		return outcome{result: "done", reply: id, err: err}
+	case "private-reply":
+		return outcome{result: "done", err: adapter.PrivateReply(ctx, c.ref, j.argument)}
+	}
+	now, err := adapter.Fetch(ctx, c.ref)
+	if errors.Is(err, platforms.ErrGone) {
+		return outcome{result: "gone", state: Removed}
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	if j.action == "restore" {
+		return outcome{result: "done", state: Standing, err: adapter.Unhide(ctx, c.ref)}
+	}
+	if now.Revision() != j.revision {
+		return outcome{result: "stale", reread: &now}
+	}
+	if err := m.keepMedia(ctx, c, j, now); err != nil {
+		return outcome{err: err}
+	}
+	if j.action == "capture" {
+		return outcome{result: "done"}
+	}
+	return m.remove(ctx, adapter, j, now)
+}
+
+// remove takes the comment from sight, with the receipt of its record in hand.
+func (m *Moderator) remove(ctx context.Context, adapter Adapter, j job, now platforms.Comment) outcome {
+	receipt, err := m.archive.Receipt(ctx, j.record)
+	if err != nil {
+		return outcome{err: err}
+	}
+	if j.action == "delete" {
+		err := adapter.Delete(ctx, receipt)
+		if errors.Is(err, platforms.ErrGone) {
+			return outcome{result: "gone", state: Removed}
+		}
+		return outcome{result: "done", state: Deleted, err: err}
+	}
+	switch {
+	case now.Hidden:
+		return outcome{result: "already", state: Hidden}
+	case now.CannotHide:
+		return outcome{err: fmt.Errorf("%w: the comment may not be hidden", platforms.ErrNotPermitted)}
+	}
+	err = adapter.Hide(ctx, receipt)
+	if errors.Is(err, platforms.ErrGone) {
+		return outcome{result: "gone", state: Removed}
+	}
+	return outcome{result: "done", state: Hidden, err: err}
+}
+
+// readPost reads a post that citizens comment on, so that reviewers see it.
+func (m *Moderator) readPost(ctx context.Context, adapter Adapter, j job) outcome {
+	post, err := adapter.FetchPost(ctx, j.argument)
+	if errors.Is(err, platforms.ErrGone) {
+		return outcome{result: "gone"}
+	}
+	if err != nil {
+		return outcome{err: err}
+	}
+	err = m.db.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE posts SET text = $4, permalink = $5, posted_at = $6, read_at = $7 WHERE platform = $1 AND channel = $2 AND post_id = $3`,
+			string(m.channels[j.channel].Platform), j.channel, j.argument, post.Text, post.Permalink, post.Posted, m.now())
+		return err
+	})
+	return outcome{result: "done", err: err}
+}
+
+// settle writes down what came of an attempt: the job is settled, waits for its next try, or is a dead letter.
+func (m *Moderator) settle(ctx context.Context, j job, o outcome) {
+	var w walk
+	err := m.db.Update(ctx, func(tx *store.Tx) error {
+		w = walk{m: m, tx: tx, now: m.now()}
+		if o.err != nil {
+			return w.postpone(j, o.err)
+		}
+		return w.finish(j, o)
+	})
+	if err != nil {
+		// The job still waits in the database; it will be tried again and found done.
+		m.log.Error("outbox: cannot write an outcome", zap.Int64("job", j.id), zap.Error(err))
+		m.outbox.pause(j.channel, m.now().Add(m.cfg.Backoff))
+		return
+	}
+	w.tell()
+}
+
+// finish settles a job that came to an end.
+func (w *walk) finish(j job, o outcome) error {
+	r, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3
+		WHERE id = $1 AND state = 'waiting'`, j.id, o.result, w.now)
+	if err != nil {
+		return err
+	}
+	n, err := r.RowsAffected()
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return w.tooLate(j, o)
+	}
+	w.logs = append(w.logs, func() {
+		w.m.metrics.settled.WithLabelValues(j.channel, j.action, o.result).Inc()
+		if j.action == "hide" && (o.result == "done" || o.result == "already") && !j.since.IsZero() {
+			w.m.metrics.hideLatency.Observe(w.now.Sub(j.since).Seconds())
+		}
+		w.m.log.Info("outbox", zap.Int64("job", j.id), zap.String("channel", j.channel), zap.String("action", j.action),
+			zap.String("result", o.result), zap.String("record", j.record), zap.Duration("after", w.now.Sub(j.since)))
+	})
+	if j.comment == 0 {
+		return nil
+	}
+	w.changes = append(w.changes, Change{Kind: "settled", Comment: j.comment})
+	c, err := loadID(w.tx, j.comment)
+	if err != nil {
+		return err
+	}
+	if err := w.answered(c, j, o); err != nil {
+		return err
+	}
+	if o.reread != nil {
+		w.inbox = true
+		return w.m.inbox.PutWithin(w.tx, platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: "reread"}, w.now)
+	}
+	return nil
+}
+
+// answered writes what the platform answered into the comment's row, its history and its record.
+func (w *walk) answered(c *comment, j job, o outcome) error {
+	if o.state != "" && c.state != o.state && c.state != Deleted {
+		c.state, c.stateAt, c.stateBy = o.state, w.now, "takhojd"
+		if o.state == Removed {
+			c.stateBy = "platform"
+		}
+		if err := w.save(c); err != nil {
+			return err
+		}
+		if o.state == Removed {
+			if err := w.closeFlagsExcept(c, Escalation, "platform"); err != nil {
+				return err
+			}
+		}
+	}
+	if j.action == "capture" {
+		return nil
+	}
+	if err := w.note(c, w.now, "platform:"+j.action, "", o.result); err != nil {
+		return err
+	}
+	if j.record == "" {
+		return nil
+	}
+	return w.m.archive.Add(w.tx, j.record, archive.KindOutcome, archive.Outcome{Action: j.action, Result: o.result,
+		At: w.now.UTC().Truncate(time.Microsecond), Effect: w.effect(j, o), Error: ""})
+}
+
+// effect says truthfully what the platform does with a hidden comment.
+func (w *walk) effect(j job, o outcome) string {
+	if j.action == "hide" && (o.result == "done" || o.result == "already") {
+		return w.m.Capabilities(j.channel).HideEffectEN
+	}
+	return ""
+}
+
+// tooLate handles a job that a person took back while the platform was doing it: what was done is undone.
+func (w *walk) tooLate(j job, o outcome) error {
+	if j.action != "hide" || o.state != Hidden {
+		return nil
+	}
+	c, err := loadID(w.tx, j.comment)
+	if err != nil {
+		return err
+	}
+	c.state, c.stateAt, c.stateBy = Hidden, w.now, "takhojd"
+	if err := w.save(c); err != nil {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	d.record = j.record
+	return w.enqueue(d, "restore", "", 0)
+}
+
+// postpone lets a job wait after a failure, as long as the failure says; a job that can't be done becomes a dead letter, and its
+// comment comes before a person.
+func (w *walk) postpone(j job, cause error) error {
+	at, counts, dead := w.m.retry(j, cause)
+	state := "waiting"
+	if dead {
+		state = "dead"
+	}
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = $2, attempts = attempts + $3, not_before = $4, error = $5 WHERE id = $1 AND state = 'waiting'`,
+		j.id, state, counts, at, cause.Error()); err != nil {
+		return err
+	}
+	w.logs = append(w.logs, func() {
+		w.m.metrics.failed.WithLabelValues(j.channel, j.action, reason(cause)).Inc()
+		w.m.log.Warn("outbox: not done", zap.Int64("job", j.id), zap.String("channel", j.channel), zap.String("action", j.action),
+			zap.Int("attempts", j.attempts+counts), zap.Bool("dead_letter", dead), zap.Time("again", at), zap.Error(cause))
+	})
+	if !dead || j.comment == 0 || j.action == "capture" {
+		return nil
+	}
+	c, err := loadID(w.tx, j.comment)
+	if err != nil {
+		return err
+	}
+	if err := w.note(c, w.now, "failed:"+j.action, "", cause.Error()); err != nil {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	d.why = Failed
+	return w.openFlag(d, w.m.Policy())
+}
+
+// retry says when a job may be tried again after a failure, whether the attempt counts, and whether it was the last.
+func (m *Moderator) retry(j job, cause error) (at time.Time, counts int, dead bool) {
+	now := m.now()
+	var wait *platforms.RetryAfterError
+	switch {
+	case errors.As(cause, &wait):
+		// The platform says when. The attempt does not count: throttling is no fault of the job's.
+		m.outbox.pause(j.channel, wait.At)
+		return wait.At, 0, false
+	case errors.Is(cause, platforms.ErrTokenDead):
+		// Nothing works until a person renews the token; meanwhile everything waits, and nothing is given up.
+		again := now.Add(min(time.Minute, m.cfg.BackoffMax))
+		m.outbox.pause(j.channel, again)
+		return again, 0, false
+	case errors.Is(cause, platforms.ErrNotPermitted), errors.Is(cause, platforms.ErrUnsupported), errors.Is(cause, archive.ErrNoReceipt):
+		return time.Time{}, 1, true
+	case errors.Is(cause, store.ErrFull):
+		return now.Add(m.cfg.Backoff), 0, false
+	}
+	pause := m.cfg.Backoff << min(j.attempts, 20)
+	if pause <= 0 || pause > m.cfg.BackoffMax {
+		pause = m.cfg.BackoffMax
+	}
+	return now.Add(pause/2 + rand.N(pause)), 1, j.attempts+1 >= m.cfg.Attempts
+}
+
+// reason is a failure's kind, for the metrics.
+func reason(err error) string {
+	var wait *platforms.RetryAfterError
+	switch {
+	case errors.As(err, &wait):
+		return "throttled"
+	case errors.Is(err, platforms.ErrTokenDead):
+		return "token"
+	case errors.Is(err, platforms.ErrNotPermitted), errors.Is(err, platforms.ErrUnsupported):
+		return "not-permitted"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "fault"
+}

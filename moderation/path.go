@@ -1,0 +1,547 @@
+package moderation
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"takhojd/archive"
+	"takhojd/moderation/inbox"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// work takes a batch of events through the path, in one transaction.
+//
+// If we die before it commits, the inbox still holds every event of the batch and the next start takes them again. If we die
+// right after, the events are gone from the inbox and everything that follows from them – records, flags, outbox – is there.
+func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
+	ready := entries[:0:0]
+	for _, e := range entries {
+		e, err := m.complete(ctx, e)
+		if err != nil {
+			return err // a batch is handed over again one by one, so that only this one waits
+		}
+		ready = append(ready, e)
+	}
+	var w walk
+	err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+		w = walk{m: m, tx: tx, now: m.now()}
+		for _, e := range ready {
+			if err := w.take(e.Event, e.Received); err != nil {
+				return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
+			}
+			if err := e.Done(tx); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	w.tell()
+	return nil
+}
+
+// complete reads a comment of which the platform told us too little to judge. A comment that is gone by then is taken as it was told.
+func (m *Moderator) complete(ctx context.Context, e inbox.Entry) (inbox.Entry, error) {
+	adapter, ok := m.cfg.Adapters[e.Event.Comment.Ref.Channel]
+	if !e.Event.Incomplete || !ok {
+		return e, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	c, err := adapter.Fetch(ctx, e.Event.Comment.Ref)
+	if errors.Is(err, platforms.ErrGone) {
+		return e, nil
+	}
+	if err != nil {
+		return e, fmt.Errorf("moderation: complete %s: %w", e.Event.Comment.Ref, err)
+	}
+	if c.Raw == nil {
+		c.Raw = e.Event.Comment.Raw
+	}
+	e.Event.Comment = c
+	return e, nil
+}
+
+// walk is one transaction's way along the path, and what is to be told once it is committed.
+type walk struct {
+	m       *Moderator
+	tx      *store.Tx
+	now     time.Time
+	changes []Change
+	logs    []func()
+	outbox  bool
+	inbox   bool
+}
+
+// tell does what may only be done after the commit: logs, metrics, listeners, waking the outbox.
+func (w *walk) tell() {
+	for _, log := range w.logs {
+		log()
+	}
+	w.m.changes.tell(w.changes...)
+	if w.outbox {
+		w.m.outbox.wakeUp()
+	}
+	if w.inbox {
+		w.m.inbox.Wake()
+	}
+}
+
+// take works one event.
+func (w *walk) take(e platforms.Event, received time.Time) error {
+	ref := e.Comment.Ref
+	if _, known := w.m.channels[ref.Channel]; !known || ref.Comment == "" || !e.Kind.Valid() {
+		w.logs = append(w.logs, func() {
+			w.m.log.Warn("an event for no channel or comment of ours was set aside", zap.Stringer("comment", ref), zap.String("kind", string(e.Kind)))
+		})
+		return nil
+	}
+	c, err := w.load(ref)
+	if err != nil {
+		return err
+	}
+	switch e.Kind {
+	case platforms.Added, platforms.Edited:
+		return w.said(c, e, received)
+	case platforms.Removed:
+		return w.gone(c, e, received)
+	default:
+		return w.shown(c, e, received)
+	}
+}
+
+// said takes what a comment says now, or said once.
+func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
+	revision := e.Comment.Revision()
+	first := c.revision == ""
+	switch {
+	case first:
+		if err := w.begin(c, e, received); err != nil {
+			return err
+		}
+	case revision == c.revision:
+		return w.reconcile(c, e, received)
+	case olderThanKnown(c, e):
+		if err := w.addRevision(c, e, received, true); err != nil {
+			return err
+		}
+		return w.note(c, e.At, "superseded", "", "")
+	default:
+		c.say(e)
+		if err := w.save(c); err != nil {
+			return err
+		}
+	}
+	if err := w.addRevision(c, e, received, false); err != nil {
+		return err
+	}
+	what := "added"
+	if !first {
+		what = "edited"
+	}
+	if err := w.note(c, e.At, what, "", e.Via); err != nil {
+		return err
+	}
+	if err := w.knowPost(c); err != nil {
+		return err
+	}
+	if c.own {
+		return nil // the authority's own words are kept for the thread, and never moderated
+	}
+	return w.judge(c, e, received)
+}
+
+// olderThanKnown tells whether an event speaks of a state that was edited away before what we know. Platforms' clocks
+// have seconds: within one second an edit comes after what was added, and of two edits the later told is taken; if that
+// was wrong, the next full reading of the channel mends it.
+func olderThanKnown(c *comment, e platforms.Event) bool {
+	known, told := c.revisedAt.Truncate(time.Second), e.At.Truncate(time.Second)
+	return told.Before(known) || told.Equal(known) && e.Kind == platforms.Added
+}
+
+// reconcile takes a comment told again. A full reading also tells whether it is hidden, which webhooks may have missed.
+func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) error {
+	w.m.metrics.duplicates.Inc()
+	if e.Via != viaBackfill || c.state == Deleted || c.state == Removed || e.Comment.Hidden == (c.state == Hidden) {
+		return nil
+	}
+	kind := platforms.Restored
+	if e.Comment.Hidden {
+		kind = platforms.Hidden
+	}
+	if ours, err := w.underWay(c); err != nil || ours {
+		return err
+	}
+	return w.elsewhere(c, platforms.Event{Kind: kind, Comment: e.Comment, At: e.At, Via: e.Via}, received)
+}
+
+// judge asks the policy and writes what follows.
+func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
+	var decided int
+	if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND revision = $2 AND by_kind = 'bot'`,
+		c.id, c.revision).Scan(&decided); err != nil {
+		return err
+	}
+	if decided > 0 {
+		return w.cameBack(c)
+	}
+	policy := w.m.Policy()
+	facts, err := w.facts(c, policy)
+	if err != nil {
+		return err
+	}
+	verdict := w.m.verdict(policy, c.asPlatform(w.m), facts)
+	return w.decide(c, policy, verdict, received, e.Via)
+}
+
+// verdict asks the policy. A fault in a rule is a doubt: the comment goes to a person, and is not lost.
+func (m *Moderator) verdict(policy *rules.Policy, c platforms.Comment, facts rules.Facts) (v rules.Verdict) {
+	defer func() {
+		if r := recover(); r != nil {
+			m.log.Error("judging failed; the comment is flagged", zap.Stringer("comment", c.Ref), zap.String("fault", fmt.Sprintf("%T", r)))
+			m.metrics.faults.Inc()
+			v = rules.Verdict{Action: rules.Flag, Policy: policy.Version()}
+		}
+	}()
+	return policy.Judge(c, facts)
+}
+
+// decide turns the bot's verdict into a decision with all that follows from it.
+func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, received time.Time, via string) error {
+	d := &decision{comment: c, byKind: "bot", verdict: v, policy: v.Policy, route: v.Route, escalate: v.Escalate,
+		action: Action(v.Action), received: received, why: Doubt}
+	if v.Escalate {
+		d.why = Escalation
+	}
+	if err := w.limit(d); err != nil {
+		return err
+	}
+	if err := w.number(d); err != nil {
+		return err
+	}
+	if d.action == Hide || v.Escalate {
+		if err := w.record(d); err != nil {
+			return err
+		}
+	}
+	if err := w.write(d); err != nil {
+		return err
+	}
+	if err := w.follow(d, policy); err != nil {
+		return err
+	}
+	w.logs = append(w.logs, func() {
+		w.m.metrics.decided.WithLabelValues(c.ref.Channel, string(d.action)).Inc()
+		w.m.log.Info("comment", zap.Stringer("comment", c.ref), zap.String("revision", c.revision), zap.String("action", string(d.action)),
+			zap.String("why", string(d.why)), zap.Bool("escalate", d.escalate), zap.Any("categories", v.Categories()),
+			zap.Strings("rules", ruleIDs(v)), zap.String("policy", v.Policy), zap.String("via", via), zap.String("record", d.record),
+			zap.Duration("after", w.now.Sub(received)))
+	})
+	return nil
+}
+
+// limit lets a hide fall back to a flag where the bot may not hide.
+func (w *walk) limit(d *decision) error {
+	if d.action != Hide {
+		return nil
+	}
+	channel := w.m.channels[d.comment.ref.Channel]
+	if !w.m.Capabilities(channel.ID).Hide {
+		d.action = Flag
+		return nil
+	}
+	day := w.now.In(w.m.cfg.Location).Format(time.DateOnly)
+	var hides int
+	if err := w.tx.QueryRow(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, 1)
+		ON CONFLICT (channel, day) DO UPDATE SET hides = quotas.hides + 1 RETURNING hides`, channel.ID, day).Scan(&hides); err != nil {
+		return fmt.Errorf("hide quota: %w", err)
+	}
+	if hides > channel.HideQuota {
+		d.action = Flag
+		if d.why == Doubt {
+			d.why = Quota
+		}
+	}
+	return nil
+}
+
+// follow writes what a bot's decision leads to: what waits for a person, what the outbox has to do.
+func (w *walk) follow(d *decision, policy *rules.Policy) error {
+	c := d.comment
+	there := c.state == Standing || c.state == Hidden
+	switch {
+	case d.action == Hide && there:
+		c.violationAt = w.now
+		if err := w.enqueue(d, "hide", "", 0); err != nil {
+			return err
+		}
+	case d.action == Allow && c.state == Hidden:
+		d.why = EditedWhy // it was hidden for what it said before: a person decides whether it may be seen again
+	case d.action == Flag && there && len(c.attachments) > 0:
+		if err := w.enqueue(d, "capture", "", 0); err != nil {
+			return err
+		}
+	}
+	limit, window := policy.Strikes()
+	if d.action == Hide && d.why == Doubt && limit > 0 && c.author.ID != "" {
+		strikes, err := w.strikes(c, window)
+		if err != nil {
+			return err
+		}
+		if strikes+1 >= limit {
+			d.why = BlockWhy
+		}
+	}
+	if err := w.save(c); err != nil {
+		return err
+	}
+	switch {
+	case d.why == Escalation, there && (d.action == Flag || d.why == EditedWhy || d.why == BlockWhy):
+		return w.openFlag(d, policy)
+	case d.action != Flag:
+		// Edited into something that needs nobody: what waited for a person waits no longer.
+		return w.closeFlagsExcept(c, Escalation, "bot")
+	}
+	return nil
+}
+
+// cameBack handles a comment that was edited back to what was decided before: the earlier decision holds, and where the comment
+// stands otherwise than it says, a person looks.
+func (w *walk) cameBack(c *comment) error {
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	hidden := c.state == Hidden
+	if d.action == Hide && !hidden {
+		d.why = Doubt
+	} else if d.action == Allow && hidden {
+		d.why = EditedWhy
+	} else {
+		return nil
+	}
+	return w.openFlag(d, w.m.Policy())
+}
+
+// gone takes note that a comment is no longer on its platform. Its last words are kept as a record: ours is now the only copy.
+func (w *walk) gone(c *comment, e platforms.Event, received time.Time) error {
+	if c.state == Deleted || c.state == Removed {
+		return nil
+	}
+	if deleting, err := w.acted(c, "delete"); err != nil || deleting {
+		return err // the echo of our own deletion
+	}
+	c.state, c.stateAt, c.stateBy = Removed, e.At, "platform"
+	if c.id == 0 {
+		if err := w.insert(c, received); err != nil {
+			return err
+		}
+	}
+	if c.revision != "" && !c.own {
+		d, err := w.decisionOn(c)
+		if err != nil {
+			return err
+		}
+		d.action, d.byKind, d.by, d.reason = "removed", "platform", "", ""
+		if c.record == "" {
+			if err := w.record(d); err != nil {
+				return err
+			}
+		} else if err := w.m.archive.Add(w.tx, c.record, archive.KindOutcome,
+			archive.Outcome{Action: "removed", Result: "gone", At: e.At}); err != nil {
+			return err
+		}
+	}
+	if err := w.save(c); err != nil {
+		return err
+	}
+	if err := w.closeFlagsExcept(c, Escalation, "platform"); err != nil {
+		return err
+	}
+	w.changes = append(w.changes, Change{Kind: "settled", Comment: c.id})
+	return w.note(c, e.At, "removed", "", e.Via)
+}
+
+// shown takes note that a comment was hidden or shown again: the echo of what we did, or a colleague's doing in the platform's own
+// tools.
+func (w *walk) shown(c *comment, e platforms.Event, received time.Time) error {
+	if c.id == 0 {
+		c.stateBy = "platform"
+		if e.Kind == platforms.Hidden {
+			c.state, c.stateAt = Hidden, e.At
+		}
+		if err := w.insert(c, received); err != nil {
+			return err
+		}
+		return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+	}
+	action := "hide"
+	if e.Kind == platforms.Restored {
+		action = "restore"
+	}
+	if ours, err := w.acted(c, action); err != nil || ours {
+		return err
+	}
+	if e.At.Truncate(time.Second).Before(c.stateAt.Truncate(time.Second)) {
+		return nil // told late: something else has happened since
+	}
+	return w.elsewhere(c, e, received)
+}
+
+// elsewhere writes a colleague's decision, made in the platform's own tools. A hide is a removal by the authority like any other, and is
+// kept as one.
+func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) error {
+	want := Standing
+	if e.Kind == platforms.Hidden {
+		want = Hidden
+	}
+	if c.state == want || c.state == Deleted || c.state == Removed || c.own {
+		return nil
+	}
+	c.state, c.stateAt, c.stateBy = want, e.At, "platform"
+	d := &decision{comment: c, byKind: "platform", action: Restore, received: received}
+	if err := w.number(d); err != nil {
+		return err
+	}
+	if want == Hidden {
+		d.action = Hide
+		if c.revision != "" {
+			if err := w.record(d); err != nil {
+				return err
+			}
+		}
+	} else {
+		c.violationAt = time.Time{}
+	}
+	if err := w.write(d); err != nil {
+		return err
+	}
+	if want == Standing && c.record != "" {
+		if err := w.m.archive.Add(w.tx, c.record, archive.KindDecision, d.forArchive(w.now)); err != nil {
+			return err
+		}
+	}
+	if err := w.save(c); err != nil {
+		return err
+	}
+	if err := w.closeFlags(c, "platform"); err != nil {
+		return err
+	}
+	w.changes = append(w.changes, Change{Kind: "decided", Comment: c.id})
+	return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+}
+
+// acted tells whether we did, or are about to do, what the platform now tells of.
+func (w *walk) acted(c *comment, action string) (bool, error) {
+	if c.id == 0 {
+		return false, nil
+	}
+	var n int
+	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND action = $2 AND (state = 'waiting'
+		OR state = 'done' AND settled_at >= $3)`, c.id, action, w.now.Add(-time.Hour)).Scan(&n)
+	return n > 0, err
+}
+
+// underWay tells whether the outbox is about to change how the comment stands.
+func (w *walk) underWay(c *comment) (bool, error) {
+	var n int
+	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'waiting'
+		AND action IN ('hide', 'restore', 'delete')`, c.id).Scan(&n)
+	return n > 0, err
+}
+
+// decision is a Decision while it is being made.
+type decision struct {
+	id       int64
+	comment  *comment
+	action   Action
+	byKind   string
+	by       string
+	reason   string
+	verdict  rules.Verdict
+	policy   string
+	route    rules.Route
+	escalate bool
+	why      Why
+	flag     int64
+	record   string
+	received time.Time
+}
+
+// maker is who decided, as the record says it.
+func (d *decision) maker() string {
+	if d.byKind == "person" {
+		return "person:" + d.by
+	}
+	return d.byKind
+}
+
+func (d *decision) forArchive(at time.Time) archive.Decision {
+	return archive.Decision{ID: d.id, Action: string(d.action), By: d.maker(), Reason: d.reason, At: at.UTC().Truncate(time.Microsecond)}
+}
+
+// write inserts the decision.
+func (w *walk) write(d *decision) error {
+	verdict, err := json.Marshal(d.verdict)
+	if err != nil {
+		return fmt.Errorf("encode verdict: %w", err)
+	}
+	categories, gravest := w.categories(d.verdict)
+	_, err = w.tx.Exec(`INSERT INTO decisions (id, comment, channel, revision, action, by_kind, by_whom, reason, verdict, policy, categories,
+		category, route, escalate, flag, record_id, received_at, decided_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
+		d.id, d.comment.id, d.comment.ref.Channel, d.comment.revision, string(d.action), d.byKind, d.by, d.reason, string(verdict), d.policy,
+		categories, string(gravest), string(d.route), d.escalate, d.flag, d.record, d.received, w.now)
+	if err != nil {
+		return fmt.Errorf("write decision: %w", err)
+	}
+	if d.byKind == "bot" && d.action == Allow {
+		return nil // of what stands untouched the comment's own row says enough
+	}
+	return w.note(d.comment, w.now, "decided:"+string(d.action), d.maker(), d.reason)
+}
+
+// number gives the decision its number before it is written, so that its record can name it. Nobody else writes meanwhile.
+func (w *walk) number(d *decision) error {
+	return w.tx.QueryRow(`SELECT coalesce(max(id), 0) + 1 FROM decisions`).Scan(&d.id)
+}
+
+// record keeps the comment in the archive as it stands now.
+func (w *walk) record(d *decision) error {
+	c := d.comment
+	verdict, err := json.Marshal(d.verdict)
+	if err != nil {
+		return fmt.Errorf("encode verdict: %w", err)
+	}
+	r := archive.Record{Ref: c.ref, Revision: c.revision, Post: archive.Post{ID: c.post}, Parent: c.parent, Author: c.author, Text: c.text,
+		Attachments: c.attachments, Permalink: c.permalink, Posted: c.posted.UTC(), Received: c.received.UTC(), Policy: d.policy, Verdict: verdict,
+		Decision: d.forArchive(w.now)}
+	for _, category := range d.verdict.Categories() {
+		r.Categories = append(r.Categories, string(category))
+	}
+	if err := w.surroundings(c, &r); err != nil {
+		return err
+	}
+	if d.record, err = w.m.archive.Append(w.tx, r); err != nil {
+		return err
+	}
+	c.record = d.record
+	return nil
+}
+
+func ruleIDs(v rules.Verdict) []string {
+	ids := make([]string, 0, len(v.Findings))
+	for _, f := range v.Findings {
+		ids = append(ids, f.Rule)
+	}
+	return ids
+}

@@ -1,0 +1,577 @@
+package moderation
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"takhojd/archive"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// claimTime is how long a claim holds unless it is renewed.
+const claimTime = 2 * time.Minute
+
+// longestReply and longestReason bound what a person may send, in characters.
+const (
+	longestReply  = 8000
+	longestReason = 2000
+)
+
+// ClaimedError says who holds a comment, and until when.
+type ClaimedError struct {
+	By    string
+	Until time.Time
+}
+
+func (e *ClaimedError) Error() string { return ErrClaimed.Error() + ": " + e.By }
+
+// Is makes errors.Is(err, ErrClaimed) true.
+func (e *ClaimedError) Is(target error) bool { return target == ErrClaimed }
+
+const itemColumns = `f.id, c.id, c.channel, f.why, f.category, c.text, c.author_name, f.opened_at, f.due_at, f.severity, f.claimed_by, f.claimed_until,
+	c.attachments, c.state`
+
+// excerptLength is how much of a comment a row of a list shows, in characters.
+const excerptLength = 120
+
+func (m *Moderator) scanItem(scan func(...any) error) (Item, error) {
+	var it Item
+	var channel, why, category, text, attachments, state string
+	var opened, due, until int64
+	if err := scan(&it.Flag, &it.Comment, &channel, &why, &category, &text, &it.Author, &opened, &due, &it.Severity, &it.ClaimedBy, &until,
+		&attachments, &state); err != nil {
+		return it, err
+	}
+	it.Channel, it.Why, it.Category, it.State = m.channel(channel), Why(why), rules.Category(category), State(state)
+	it.Excerpt, it.Opened, it.Due, it.ClaimedUntil = excerpt(text), store.FromTime(opened), store.FromTime(due), store.FromTime(until)
+	it.Attachments = countAttachments(attachments)
+	if it.ClaimedUntil.Before(m.now()) {
+		it.ClaimedBy, it.ClaimedUntil = "", time.Time{}
+	}
+	return it, nil
+}
+
+// channel returns a channel by its id; one that was taken out of the configuration keeps its id as its name.
+func (m *Moderator) channel(id string) platforms.Channel {
+	if c, ok := m.channels[id]; ok {
+		return c
+	}
+	return platforms.Channel{ID: id, Name: id}
+}
+
+func (m *Moderator) items(ctx context.Context, query string, args ...any) ([]Item, error) {
+	var found []Item
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(query, args...)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			it, err := m.scanItem(rows.Scan)
+			if err != nil {
+				return err
+			}
+			found = append(found, it)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: list: %w", err)
+	}
+	return found, nil
+}
+
+// Queue lists the open flags. Escalations come first; then each flag by its severity, growing with the part of the channel's response
+// target that it has waited.
+func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 50
+	}
+	return m.items(ctx, `SELECT `+itemColumns+` FROM flags f JOIN comments c ON c.id = f.comment
+		WHERE f.closed_at = 0 AND ($1 = '' OR f.channel = $1) AND ($2 = '' OR f.category = $2)
+		ORDER BY f.severity >= $3 DESC, (f.severity + 1) * (1.0 + 1.0 * ($4 - f.opened_at) / max(f.due_at - f.opened_at, 60000000)) DESC, f.id LIMIT $5`,
+		f.Channel, string(f.Category), escalated, store.Time(m.now()), limit)
+}
+
+// BotHidden lists what the bot hid and no person has looked at since, newest first.
+func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
+	return m.items(ctx, `SELECT 0, c.id, c.channel, '', d.category, c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
+		FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
+		WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0
+		AND p.id > d.id) ORDER BY c.state_at DESC LIMIT $1`, limit)
+}
+
+// Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
+func (m *Moderator) Routed(ctx context.Context, limit int) ([]Item, error) {
+	return m.items(ctx, `SELECT 0, c.id, c.channel, '', '', c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
+		FROM decisions d JOIN comments c ON c.id = d.comment AND c.revision = d.revision
+		WHERE d.route <> '' AND d.by_kind = 'bot' AND c.state = 'standing' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id
+		AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
+		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)
+		ORDER BY d.id DESC LIMIT $1`, limit)
+}
+
+// Counts counts what waits.
+func (m *Moderator) Counts(ctx context.Context) (Counts, error) {
+	var n Counts
+	var oldest *int64
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		if err := tx.QueryRow(`SELECT count(*), min(opened_at) FROM flags WHERE closed_at = 0`).Scan(&n.Flags, &oldest); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 'dead') + (SELECT count(*) FROM inbox WHERE dead = 1),
+			(SELECT count(*) FROM outbox WHERE state = 'waiting') + (SELECT count(*) FROM inbox WHERE dead = 0)`).Scan(&n.Dead, &n.Waiting)
+	})
+	if err != nil {
+		return n, fmt.Errorf("moderation: counts: %w", err)
+	}
+	if oldest != nil {
+		n.Oldest = store.FromTime(*oldest)
+	}
+	const most = 1000 // past that the bar says "1000" and the page shows the newest
+	hidden, err := m.BotHidden(ctx, most)
+	if err != nil {
+		return n, err
+	}
+	routed, err := m.Routed(ctx, most)
+	n.BotHidden, n.Routed = len(hidden), len(routed)
+	return n, err
+}
+
+// Claim reserves an open flag for a person, or renews the person's claim. A colleague's claim is a *ClaimedError.
+func (m *Moderator) Claim(ctx context.Context, flag int64, by string) error {
+	return m.update(ctx, func(w *walk) error {
+		if err := w.free(flag, by); err != nil {
+			return err
+		}
+		_, err := w.tx.Exec(`UPDATE flags SET claimed_by = $2, claimed_until = $3 WHERE id = $1`, flag, by, w.now.Add(claimTime))
+		return err
+	})
+}
+
+// Release ends a person's claim.
+func (m *Moderator) Release(ctx context.Context, flag int64, by string) error {
+	return m.update(ctx, func(w *walk) error {
+		_, err := w.tx.Exec(`UPDATE flags SET claimed_by = '', claimed_until = 0 WHERE id = $1 AND claimed_by = $2`, flag, by)
+		return err
+	})
+}
+
+// update runs fn in a transaction, and tells of what changed once it is committed.
+func (m *Moderator) update(ctx context.Context, fn func(*walk) error) error {
+	var w walk
+	err := m.db.Update(ctx, func(tx *store.Tx) error {
+		w = walk{m: m, tx: tx, now: m.now()}
+		return fn(&w)
+	})
+	if err == nil {
+		w.tell()
+	}
+	return err
+}
+
+// free tells whether a flag is open and no colleague holds it.
+func (w *walk) free(flag int64, by string) error {
+	var holder string
+	var until, closed int64
+	err := w.tx.QueryRow(`SELECT claimed_by, claimed_until, closed_at FROM flags WHERE id = $1`, flag).Scan(&holder, &until, &closed)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return ErrNotFound
+	case err != nil:
+		return err
+	case closed != 0:
+		return ErrStale
+	case holder != "" && holder != by && store.FromTime(until).After(w.now):
+		return &ClaimedError{By: holder, Until: store.FromTime(until)}
+	}
+	return nil
+}
+
+// Resolve makes a person's decision. It takes the same road as the bot's: the decision, its record, its leaf and its outbox row in one
+// transaction.
+func (m *Moderator) Resolve(ctx context.Context, r Resolution) (Decision, error) {
+	if err := r.check(); err != nil {
+		return Decision{}, err
+	}
+	var made Decision
+	err := m.update(ctx, func(w *walk) error {
+		c, err := loadID(w.tx, r.Comment)
+		if err != nil {
+			return err
+		}
+		if err := w.mayResolve(c, r); err != nil {
+			return err
+		}
+		d := &decision{comment: c, action: r.Action, byKind: "person", by: r.By, reason: r.Reason, route: r.Route, flag: r.Flag, received: w.now}
+		earlier, err := w.decisionOn(c)
+		if err != nil {
+			return err
+		}
+		d.verdict, d.policy, d.record = earlier.verdict, w.m.Policy().Version(), ""
+		if c.state == Hidden && r.Action == Allow {
+			d.action = Restore // to let a hidden comment stand is to show it again
+		}
+		if err := w.number(d); err != nil {
+			return err
+		}
+		if err := w.apply(c, d, r); err != nil {
+			return err
+		}
+		if err := w.write(d); err != nil {
+			return err
+		}
+		if err := w.save(c); err != nil {
+			return err
+		}
+		made = Decision{ID: d.id, Comment: c.id, Revision: c.revision, Action: d.action, ByKind: "person", By: r.By, Reason: r.Reason, Verdict: d.verdict,
+			Route: r.Route, Record: d.record, At: w.now}
+		w.changes = append(w.changes, Change{Kind: "decided", Flag: r.Flag, Comment: c.id})
+		w.logs = append(w.logs, func() {
+			m.log.Info("decision", zap.Stringer("comment", c.ref), zap.String("revision", c.revision), zap.String("action", string(d.action)),
+				zap.String("by", r.By), zap.Int64("decision", d.id), zap.String("record", d.record))
+		})
+		return nil
+	})
+	return made, err
+}
+
+// check refuses what no comment could be resolved with.
+func (r Resolution) check() error {
+	switch {
+	case !r.Action.Valid() || r.Action == Flag:
+		return fmt.Errorf("%w: there is no decision %q", ErrInvalid, r.Action)
+	case r.By == "":
+		return fmt.Errorf("%w: a decision needs its maker", ErrInvalid)
+	case !r.Route.Valid() || r.Action == Route && r.Route == rules.NoRoute:
+		return fmt.Errorf("%w: refer to whom?", ErrInvalid)
+	case utf8.RuneCountInString(r.Reply) > longestReply:
+		return fmt.Errorf("%w: an answer may have %d characters", ErrInvalid, longestReply)
+	case utf8.RuneCountInString(r.Reason) > longestReason:
+		return fmt.Errorf("%w: a reason may have %d characters", ErrInvalid, longestReason)
+	}
+	return nil
+}
+
+// mayResolve refuses a decision on what has changed, is held by a colleague, or can't be done.
+func (w *walk) mayResolve(c *comment, r Resolution) error {
+	if c.revision != r.Revision {
+		return ErrStale
+	}
+	var open int64
+	err := w.tx.QueryRow(`SELECT id FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&open)
+	switch {
+	case errors.Is(err, sql.ErrNoRows) && r.Flag != 0:
+		return ErrStale // a colleague was first
+	case err != nil && !errors.Is(err, sql.ErrNoRows):
+		return err
+	case err == nil:
+		if err := w.free(open, r.By); err != nil {
+			return err
+		}
+	}
+	if c.own {
+		return fmt.Errorf("%w: it is the authority's own comment", ErrInvalid)
+	}
+	gone := c.state == Deleted || c.state == Removed
+	can := w.m.Capabilities(c.ref.Channel)
+	refused := func(why string) error { return fmt.Errorf("%w: %s", ErrInvalid, why) }
+	switch r.Action {
+	case Hide, Block, Delete, Restore, Route:
+		if gone {
+			return refused("the comment is no longer on the platform")
+		}
+	}
+	switch {
+	case r.Action == Hide && !can.Hide, r.Action == Restore && !can.Hide:
+		return refused("the platform can't hide comments")
+	case r.Action == Delete && !can.Delete:
+		return refused("the platform can't delete others' comments")
+	case r.Action == Block && !can.Block:
+		return refused("the platform can't block")
+	case r.Action == Block && c.author.ID == "":
+		return refused("the platform did not say who the author is")
+	case r.Action == Route && r.Reply != "" && !can.Reply:
+		return refused("the platform takes no answers")
+	case r.Action == Restore && c.state != Hidden:
+		return refused("the comment is not hidden")
+	}
+	return nil
+}
+
+// apply does in our books what a person decided.
+func (w *walk) apply(c *comment, d *decision, r Resolution) error {
+	undo := w.m.cfg.UndoWindow
+	switch d.action {
+	case Hide, Delete, Block:
+		if err := w.keep(c, d); err != nil {
+			return err
+		}
+		c.violationAt = w.now
+		// What can be undone on the platform is done at once; what can't, waits as long as its maker may take it back.
+		switch {
+		case d.action == Delete:
+			if err := w.enqueue(d, "delete", "", undo); err != nil {
+				return err
+			}
+		case c.state == Standing:
+			if err := w.enqueue(d, "hide", "", 0); err != nil {
+				return err
+			}
+		}
+		if d.action == Block {
+			if err := w.enqueue(d, "block", "", undo); err != nil {
+				return err
+			}
+		}
+	case Restore:
+		c.violationAt = time.Time{}
+		if err := w.addDecision(c, d); err != nil {
+			return err
+		}
+		if err := w.enqueue(d, "restore", "", 0); err != nil {
+			return err
+		}
+	case Allow, Route:
+		c.violationAt = time.Time{}
+		if err := w.addDecision(c, d); err != nil {
+			return err
+		}
+		if r.Reply != "" && d.action == Route {
+			if err := w.enqueue(d, "reply", r.Reply, undo); err != nil {
+				return err
+			}
+		}
+	case Escalate:
+		d.escalate = true
+		if err := w.keep(c, d); err != nil {
+			return err
+		}
+		d.why = Escalation
+		return w.openFlag(d, w.m.Policy())
+	case Opinion:
+		return w.askColleague(c, d)
+	}
+	return w.closeFlags(c, r.By)
+}
+
+// keep makes sure that a record of what the comment says now is in the archive, and that the decision stands in it.
+func (w *walk) keep(c *comment, d *decision) error {
+	var n int
+	if err := w.tx.QueryRow(`SELECT count(*) FROM archive_records WHERE record_id = $1 AND revision = $2`, c.record, c.revision).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		return w.record(d)
+	}
+	return w.addDecision(c, d)
+}
+
+// addDecision adds a decision to the comment's record, where it has one.
+func (w *walk) addDecision(c *comment, d *decision) error {
+	d.record = c.record
+	if c.record == "" {
+		return nil
+	}
+	return w.m.archive.Add(w.tx, c.record, archive.KindDecision, d.forArchive(w.now))
+}
+
+// askColleague leaves the flag open for somebody else.
+func (w *walk) askColleague(c *comment, d *decision) error {
+	d.why = OpinionWhy
+	if err := w.openFlag(d, w.m.Policy()); err != nil {
+		return err
+	}
+	_, err := w.tx.Exec(`UPDATE flags SET why = CASE WHEN why = 'escalation' THEN why ELSE 'opinion' END, opinion_not = $2, claimed_by = '', claimed_until = 0
+		WHERE comment = $1 AND closed_at = 0`, c.id, d.by)
+	return err
+}
+
+// Undo takes back a person's own decision, as long as Config.UndoWindow has not passed and nothing was decided since. What the platform
+// was told is told back; what can't be is still waiting, and is cancelled.
+func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
+	return m.update(ctx, func(w *walk) error {
+		var commentID, flag, decided, undone int64
+		var maker, record, action string
+		err := w.tx.QueryRow(`SELECT comment, flag, by_whom, record_id, action, decided_at, undone_at FROM decisions WHERE id = $1 AND by_kind = 'person'`, id).
+			Scan(&commentID, &flag, &maker, &record, &action, &decided, &undone)
+		if errors.Is(err, sql.ErrNoRows) {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		var newer int
+		if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND id > $2`, commentID, id).Scan(&newer); err != nil {
+			return err
+		}
+		if maker != by || undone != 0 || newer > 0 || w.now.Sub(store.FromTime(decided)) > m.cfg.UndoWindow {
+			return ErrTooLate
+		}
+		c, err := loadID(w.tx, commentID)
+		if err != nil {
+			return err
+		}
+		if err := w.takeBack(c, id, Action(action), record); err != nil {
+			return err
+		}
+		return w.reopen(c, flag, id, by)
+	})
+}
+
+// takeBack cancels what still waits, and reverses what was done.
+func (w *walk) takeBack(c *comment, id int64, action Action, record string) error {
+	var done int
+	if err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('delete', 'block', 'reply')`, id).
+		Scan(&done); err != nil {
+		return err
+	}
+	if done > 0 {
+		return ErrTooLate
+	}
+	var reverse string
+	err := w.tx.QueryRow(`SELECT action FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('hide', 'restore') AND result = 'done'`, id).Scan(&reverse)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE decision = $1 AND state = 'waiting'`, id, w.now); err != nil {
+		return err
+	}
+	if _, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now); err != nil {
+		return err
+	}
+	before, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	c.violationAt = time.Time{}
+	if before.action == Hide || before.action == Delete || before.action == Block {
+		c.violationAt = w.now
+	}
+	if err := w.save(c); err != nil {
+		return err
+	}
+	before.record = c.record
+	switch reverse {
+	case "hide":
+		err = w.enqueue(before, "restore", "", 0)
+	case "restore":
+		err = w.enqueue(before, "hide", "", 0)
+	}
+	if err != nil {
+		return err
+	}
+	if record != "" {
+		if err := w.m.archive.Add(w.tx, record, archive.KindDecision, archive.Decision{ID: id, Action: "undone:" + string(action),
+			By: "person", At: w.now.UTC().Truncate(time.Microsecond)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reopen gives the flag that a decision closed back to the one who took the decision back.
+func (w *walk) reopen(c *comment, flag, id int64, by string) error {
+	if flag != 0 {
+		if _, err := w.tx.Exec(`UPDATE flags SET closed_at = 0, closed_by = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at <> 0
+			AND NOT EXISTS (SELECT 1 FROM flags o WHERE o.comment = flags.comment AND o.closed_at = 0)`, flag, by, w.now.Add(claimTime)); err != nil {
+			return err
+		}
+		w.changes = append(w.changes, Change{Kind: "flag", Flag: flag, Comment: c.id})
+	}
+	w.logs = append(w.logs, func() { w.m.log.Info("decision undone", zap.Int64("decision", id), zap.String("by", by)) })
+	return w.note(c, w.now, "undone", "person:"+by, "")
+}
+
+// DeadLetters lists what could not be done.
+func (m *Moderator) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
+	var found []DeadLetter
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT 'outbox', id, comment, channel, action, attempts, created_at, error FROM outbox WHERE state = 'dead'
+			UNION ALL SELECT 'inbox', id, 0, '', 'judge', attempts, received_at, error FROM inbox WHERE dead = 1 ORDER BY 7 DESC LIMIT 500`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var d DeadLetter
+			var since int64
+			if err := rows.Scan(&d.Box, &d.ID, &d.Comment, &d.Channel, &d.Action, &d.Attempts, &since, &d.Error); err != nil {
+				return err
+			}
+			d.Since = store.FromTime(since)
+			found = append(found, d)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: dead letters: %w", err)
+	}
+	return found, nil
+}
+
+// Retry lets a dead letter be tried again.
+func (m *Moderator) Retry(ctx context.Context, box string, id int64, by string) error {
+	return m.update(ctx, func(w *walk) error {
+		statement := `UPDATE outbox SET state = 'waiting', attempts = 0, not_before = 0 WHERE id = $1 AND state = 'dead'`
+		switch box {
+		case "outbox":
+		case "inbox":
+			statement = `UPDATE inbox SET dead = 0, attempts = 0, not_before = 0 WHERE id = $1 AND dead = 1`
+		default:
+			return fmt.Errorf("%w: there is no box %q", ErrInvalid, box)
+		}
+		r, err := w.tx.Exec(statement, id)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return errors.Join(err, ErrNotFound)
+		}
+		w.inbox, w.outbox = true, true
+		w.logs = append(w.logs, func() {
+			m.log.Info("dead letter tried again", zap.String("box", box), zap.Int64("id", id), zap.String("by", by))
+		})
+		return nil
+	})
+}
+
+// Waiting lists what is still to be done on platforms, the next first.
+func (m *Moderator) Waiting(ctx context.Context, limit int) ([]Waiting, error) {
+	var found []Waiting
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT id, comment, channel, action, attempts, not_before, created_at, error FROM outbox WHERE state = 'waiting'
+			ORDER BY priority DESC, id LIMIT $1`, limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var x Waiting
+			var notBefore, since int64
+			if err := rows.Scan(&x.ID, &x.Comment, &x.Channel, &x.Action, &x.Attempts, &notBefore, &since, &x.Error); err != nil {
+				return err
+			}
+			x.NotBefore, x.Since = store.FromTime(notBefore), store.FromTime(since)
+			if until := m.outbox.pausedUntil(x.Channel); until.After(m.now()) && until.After(x.NotBefore) {
+				x.NotBefore = until
+			}
+			found = append(found, x)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: waiting: %w", err)
+	}
+	return found, nil
+}
