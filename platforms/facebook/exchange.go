@@ -39,10 +39,15 @@ type exchange struct {
 // call makes one call and returns the answer's JSON. Action names it in the metrics. Errors are platforms' or plain; they
 // never hold the address, for it may hold secrets.
 func (p *Page) call(ctx context.Context, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
+	return p.callAs(ctx, p.session, action, path, method, params)
+}
+
+// callAs is call with another session's token.
+func (p *Page) callAs(ctx context.Context, as *fb.Session, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
 	x := &exchange{page: p, ctx: ctx}
 	err := p.usage.wait(ctx, p.cfg.Now())
 	if err == nil {
-		session := p.session.WithContext(ctx)
+		session := as.WithContext(ctx)
 		session.HttpClient = x
 		_, err = session.Api(path, method, params)
 		// What the library says counts only where the exchange never came about.

@@ -11,6 +11,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -263,6 +264,36 @@ func (d *deliverer) settled(ctx context.Context) error {
 			return fmt.Errorf("platformtest: closed with %d deliveries not accepted", pending)
 		}
 	}
+}
+
+func (d *deliverer) handshake(ctx context.Context, verifyToken string) error {
+	const challenge = "1158201444"
+	address, err := url.Parse(d.state().URL)
+	if err != nil {
+		return fmt.Errorf("platformtest: handshake: %w", err)
+	}
+	q := address.Query()
+	q.Set("hub.mode", "subscribe")
+	q.Set("hub.verify_token", verifyToken)
+	q.Set("hub.challenge", challenge)
+	address.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return fmt.Errorf("platformtest: handshake: %w", err)
+	}
+	res, err := d.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("platformtest: handshake: %w", err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	if err == nil && (res.StatusCode != http.StatusOK || string(body) != challenge) {
+		err = fmt.Errorf("HTTP %d, and not the challenge", res.StatusCode)
+	}
+	if err != nil {
+		return fmt.Errorf("platformtest: handshake: %w", err)
+	}
+	return nil
 }
 
 func (d *deliverer) setURL(address string) {

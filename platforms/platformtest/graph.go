@@ -265,7 +265,7 @@ func (c *graphCall) action() string {
 	name := map[string]string{
 		"GET ": "fetch", "GET feed": "feed", "GET published_posts": "posts", "GET comments": "comments", "POST comments": "reply",
 		"POST messages": "private_reply", "POST blocked": "block", "GET blocked": "blocked", "POST subscribed_apps": "subscribe",
-		"GET subscribed_apps": "subscriptions", "GET permissions": "permissions",
+		"DELETE subscribed_apps": "unsubscribe", "GET subscribed_apps": "subscriptions", "GET permissions": "permissions",
 	}[c.method+" "+c.edge]
 	switch {
 	case name == "fetch" && c.object == "me":
@@ -393,6 +393,9 @@ func (s *Server) pageLocked(c *graphCall, page PageAccount) (any, *graphError) {
 			return nil, graphParameter("subscribed_fields")
 		}
 		s.world.subs[page.ID] = true
+		return object{"success": true}, nil
+	case "DELETE subscribed_apps":
+		s.world.subs[page.ID] = false
 		return object{"success": true}, nil
 	case "GET subscribed_apps":
 		data := []object{}

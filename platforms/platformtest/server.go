@@ -82,9 +82,13 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chance.set(opts.Faults)
 	s.deliver = newDeliverer(s.ctx, s.world, s.chance, opts)
-	s.world.changed = func(c *CommentState, verb string) { s.deliver.enqueue(c, verb, s.graphChange(c, verb)) }
+	s.world.changed = func(c *CommentState, verb string) {
+		if s.world.subs[c.Page] {
+			s.deliver.enqueue(c, verb, s.graphChange(c, verb))
+		}
+	}
 	for _, p := range opts.Pages {
-		s.world.subs[p.ID] = opts.WebhookURL != ""
+		s.world.subs[p.ID] = true
 	}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second,
 		ErrorLog: zap.NewStdLog(opts.Log)}
@@ -159,6 +163,11 @@ func (s *Server) SetFaults(f Faults) error {
 
 // SetWebhookURL changes where deliveries go from now on, those under way included. While it is "" what happens is told nobody.
 func (s *Server) SetWebhookURL(address string) { s.deliver.setURL(address) }
+
+// Handshake asks the webhook to prove that it is ours, as the platform does when a webhook is set up.
+func (s *Server) Handshake(ctx context.Context) error {
+	return s.deliver.handshake(ctx, s.opts.VerifyToken)
+}
 
 // Settled waits until the webhook has accepted every delivery.
 func (s *Server) Settled(ctx context.Context) error { return s.deliver.settled(ctx) }

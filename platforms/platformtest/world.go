@@ -90,7 +90,7 @@ type Call struct {
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
 	// Action is what was asked: "hide", "unhide", "delete", "fetch", "reply", "private_reply", "block", "blocked", "comments",
-	// "feed", "me", "subscribe", "subscriptions", "debug_token", "permissions" or "unknown".
+	// "feed", "posts", "me", "subscribe", "unsubscribe", "subscriptions", "debug_token", "permissions" or "unknown".
 	Action string `json:"action"`
 	// Comment is the id of the comment, or other object, that it was about.
 	Comment string `json:"comment,omitempty"`
@@ -275,10 +275,6 @@ func (w *world) setHiddenLocked(c *CommentState, hidden bool) {
 			c.HiddenAt = w.now()
 		}
 	})
-}
-
-func (w *world) removeByAuthorLocked(c *CommentState) {
-	w.changeLocked(c, "remove", func(c *CommentState) { c.RemovedByAuthor, c.DeletedAt = true, w.now() })
 }
 
 // state copies all there is, but for the webhooks, which the deliverer knows.
