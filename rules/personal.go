@@ -1,5 +1,11 @@
 package rules
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
 // Personal data, links and people in a text. Agreed between this file's makers and the judge:
 //
 //	d, err := newDetectors(lists)          // once a policy; reads the lists for which detectorList(name) is true
@@ -75,6 +81,10 @@ type person struct {
 	role bool
 	// public is true for those who answer for the region's politics: list officials.txt.
 	public bool
+	// writer is true when the writer signs or says the own name.
+	writer bool
+
+	first, last int // words of the reading
 }
 
 // detectorNames are the names of all detections, for the policy file's check of "detect".
@@ -127,11 +137,28 @@ func ownName(own bool, others, owns string) string {
 }
 
 // detectors find personal data, links and people. They never change once made.
-type detectors struct{}
+type detectors struct {
+	officials
+	cues        *cueTable
+	politicians map[string]bool // full names in lower case: list officials.txt
+	ill         endings
+	wards       map[string]bool
+	stays       map[string]bool
+	ties        map[string]bool
+}
 
 // newDetectors reads the lists for which detectorList is true, and leaves the others alone.
 func newDetectors(lists []list) (*detectors, error) {
-	return &detectors{}, nil
+	d := &detectors{cues: newCueTable()}
+	for _, l := range lists {
+		if !detectorList(l.name) {
+			continue
+		}
+		if err := d.readList(l); err != nil {
+			return nil, fmt.Errorf("read list %s: %w", l.name, err)
+		}
+	}
+	return d, nil
 }
 
 // detectorList tells whether a file of the folder lists is one of the detectors' own.
@@ -143,13 +170,24 @@ func detectorList(name string) bool {
 	return false
 }
 
-// reading is scratch memory for find, and what find leaves behind.
-type reading struct {
-	people []person
-}
-
 // find appends what it finds in s to found, in order of place.
 func (d *detectors) find(r *reading, s string, found []detection) []detection {
-	r.people = r.people[:0]
+	r.read(s, d.cues)
+	from := len(found)
+	d.people(r)
+	found = d.mails(r, found)
+	found = d.links(r, found)
+	if r.digits > 0 || r.spelled > 0 {
+		found = d.ibans(r, found)
+		found = d.addresses(r, found)
+		found = d.numbers(r, found)
+	}
+	if len(r.people) > 0 {
+		found = d.circumstances(r, found)
+	}
+	found = r.walls(found)
+	if len(found)-from > 1 {
+		slices.SortStableFunc(found[from:], func(a, b detection) int { return cmp.Compare(a.start, b.start) })
+	}
 	return found
 }

@@ -1,0 +1,331 @@
+package rules
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+)
+
+// links finds addresses of sites: with or without scheme and www, with the dot said, bracketed or spaced. What is on the allow list
+// is left out; what imitates it is a lookalike.
+//
+// The top domains are those of the Public Suffix List's ICANN part, as golang.org/x/net/publicsuffix has it.
+func (d *detectors) links(r *reading, found []detection) []detection {
+	if r.dots == 0 {
+		return found
+	}
+	for i := 0; i+1 < len(r.words); i++ {
+		if !r.dotAfter(i) || i > 0 && len(r.gap(i-1)) == 1 && (r.gap(i - 1)[0] == '@' || r.gap(i - 1)[0] == '.') {
+			continue
+		}
+		first := r.labelStart(i)
+		last, host, disguised := r.host(first)
+		if last < 0 {
+			continue
+		}
+		from := first
+		link, ok := r.siteOf(&first, &last, host, disguised)
+		if !ok {
+			i = max(i, min(last, from+1)-1)
+			continue
+		}
+		if f, ok := d.link(r, first, last, link, disguised); ok && !overlaps(found, f) {
+			found = append(found, f)
+		}
+		i = last
+	}
+	return found
+}
+
+// overlaps tells whether f shares a place with one that was found before: an e-mail address is no link.
+func overlaps(found []detection, f detection) bool {
+	for i := len(found) - 1; i >= 0 && i >= len(found)-8; i-- {
+		if found[i].start < f.end && f.start < found[i].end {
+			return true
+		}
+	}
+	return false
+}
+
+// dotAfter tells whether a dot, or what stands for one, joins word i to the next.
+func (r *reading) dotAfter(i int) bool {
+	gap := r.gap(i)
+	switch {
+	case len(gap) == 1:
+		return gap[0] == '.' || gap[0] == ' ' && r.words[i+1].cues&cueDot != 0 && i+2 < len(r.words) && quiet(r.gap(i+1))
+	case dotSign(gap):
+		return true
+	}
+	return quiet(gap) && r.words[i+1].cues&cueDot != 0 && i+2 < len(r.words) && quiet(r.gap(i+1))
+}
+
+// labelStart goes back from word i to where its label begins: "1177-se", "sl-sanningen".
+func (r *reading) labelStart(i int) int {
+	for n := 0; i > 0 && n < 8; n++ {
+		gap := r.gap(i - 1)
+		if len(gap) != 0 && !(len(gap) == 1 && (gap[0] == '-' || gap[0] == '_')) {
+			break
+		}
+		i--
+	}
+	return i
+}
+
+// siteOf tells whether a host that was read is meant as one, and not a full stop without its space, an abbreviation or a file. It
+// takes in the scheme and path around.
+func (r *reading) siteOf(first, last *int, host string, disguised bool) (string, bool) {
+	scheme := r.schemeBefore(*first)
+	www := strings.HasPrefix(host, "www.")
+	if spaced := r.spacedWWW(*first); spaced < *first {
+		*first, www = spaced, true
+	}
+	host = strings.Trim(host, ".-_")
+	if !publicDomain(host) {
+		shorter, ok := r.dropLast(last, host)
+		if !ok {
+			return "", false
+		}
+		host = shorter
+	}
+	path := r.pathAfter(*last)
+	if scheme >= 0 {
+		*first = scheme
+	}
+	if scheme >= 0 || www && strings.Count(host, ".") >= 1 {
+		return strings.TrimPrefix(host, "www."), true
+	}
+	return host, r.bareSite(*first, *last, host, path, disguised)
+}
+
+// dropLast takes words off the end of a host until its top domain exists: "example.com.Men" is example.com.
+func (r *reading) dropLast(last *int, host string) (string, bool) {
+	for range 2 {
+		dot := strings.LastIndexByte(host, '.')
+		if dot <= 0 {
+			return "", false
+		}
+		host = host[:dot]
+		*last--
+		if publicDomain(host) {
+			return host, true
+		}
+	}
+	return "", false
+}
+
+// schemeBefore gives the word where "https://", "hxxp://" or "http:" before word i begins, or -1.
+func (r *reading) schemeBefore(i int) int {
+	if i == 0 || len(r.gap(i-1)) < 2 || r.gap(i - 1)[0] != ':' && r.gap(i - 1)[0] != '[' {
+		return -1
+	}
+	switch string(r.bytes(i - 1)) {
+	case "http", "https", "hxxp", "hxxps", "http's", "htp", "htps", "ftp", "meow", "hxtp", "hxtps":
+		return i - 1
+	}
+	return -1
+}
+
+// spacedWWW gives the first of the words "w w w" before word i, or i.
+func (r *reading) spacedWWW(i int) int {
+	if i >= 3 && string(r.bytes(i-1)) == "w" && string(r.bytes(i-2)) == "w" && string(r.bytes(i-3)) == "w" {
+		return i - 3
+	}
+	if i >= 2 && string(r.bytes(i)) == "w" && string(r.bytes(i-1)) == "w" && string(r.bytes(i-2)) == "w" {
+		return i - 2
+	}
+	return i
+}
+
+func (r *reading) pathAfter(i int) bool {
+	gap := r.gap(i)
+	return len(gap) > 0 && gap[0] == '/' && (len(gap) == 1 && i+1 < len(r.words) || len(gap) > 1 && (gap[1] == ' ' || gap[1] == '?' || gap[1] == '#'))
+}
+
+// wordyTops are top domains that are Swedish or English words, or the ends of file names: before them a site must look like one.
+var wordyTops = map[string]bool{"se": true, "nu": true, "no": true, "de": true, "is": true, "it": true, "in": true, "at": true, "be": true, "me": true,
+	"us": true, "so": true, "to": true, "om": true, "vi": true, "ni": true, "sa": true, "la": true, "my": true, "va": true, "do": true, "as": true,
+	"am": true, "al": true, "st": true, "fm": true, "tv": true, "by": true, "hm": true, "er": true, "et": true, "il": true, "im": true, "men": true,
+	"man": true, "hur": true, "fan": true, "top": true, "vip": true, "live": true, "link": true, "best": true, "news": true, "today": true,
+	"now": true, "help": true, "win": true, "bar": true, "one": true, "md": true, "py": true, "sh": true, "rs": true, "pl": true, "zip": true, "mov": true,
+	"ps": true, "cc": true, "ai": true, "kr": true, "min": true, "tel": true, "name": true, "post": true, "sex": true, "love": true, "kim": true,
+	"bo": true, "hem": true, "bil": true, "mil": true, "int": true, "gratis": true, "svenska": true, "sl": true, "dag": true, "ba": true, "mm": true,
+	"mu": true, "ma": true, "ms": true, "pm": true, "sc": true, "tr": true, "kg": true, "ml": true, "cm": true, "ne": true, "si": true, "ag": true,
+	"ed": true, "eg": true, "ki": true, "gu": true, "gå": true, "bra": true, "how": true, "you": true, "are": true, "call": true, "fit": true,
+	"here": true, "day": true, "box": true, "moe": true, "lol": true, "wtf": true, "kids": true, "mom": true, "menu": true, "open": true,
+	"plus": true, "prime": true, "cat": true, "dog": true, "buss": true, "tjänst": true, "an": true, "ad": true, "re": true, "pa": true, "pr": true,
+	"dj": true, "dm": true, "gt": true, "kn": true, "ac": true, "cl": true, "cv": true, "hn": true, "ht": true, "ir": true, "je": true,
+	"jo": true, "ke": true, "km": true, "kp": true, "li": true, "lc": true, "ls": true, "lt": true, "mc": true, "mg": true, "mp": true, "mr": true,
+	"mt": true, "mv": true, "mw": true, "na": true, "nc": true, "nf": true, "ng": true, "np": true, "nr": true, "pf": true, "pg": true, "ph": true,
+	"pn": true, "pt": true, "sm": true, "sn": true, "sr": true, "sv": true, "tc": true, "td": true, "tg": true, "th": true, "tj": true,
+	"tk": true, "tl": true, "tm": true, "tn": true, "tt": true, "tz": true, "ve": true, "vc": true, "vg": true, "vu": true, "ws": true, "ye": true, "yt": true}
+
+// bareSite tells whether a host without scheme and www is one. "Läs på dn.se" is, "bra.Men", "Node.js" and "t.ex" are not.
+func (r *reading) bareSite(first, last int, host string, path, disguised bool) bool {
+	top := host[strings.LastIndexByte(host, '.')+1:]
+	label := r.words[first]
+	plain := strings.Count(host, ".") == 1 && !path && !strings.ContainsAny(host, "-_0123456789")
+	if label.cues&cueCommon != 0 && label.kind&wordGlued == 0 && plain {
+		return false // "bra.se till att …"
+	}
+	if r.words[last].kind&wordTitle != 0 && label.kind&wordUpper == 0 && !(label.kind&wordTitle != 0 && top == "com") {
+		return false // "bra.Men": a new sentence begins
+	}
+	if len(host)-len(top)-1 < 2 {
+		return false // "a.nu"
+	}
+	if digitsOnly(host[:len(host)-len(top)-1]) && len(host)-len(top)-1 < 3 {
+		return false // "9.se"
+	}
+	if !plain && !disguised || !wordyTops[top] {
+		return len(top) > 2 || len(host)-len(top)-1 > 2 || path
+	}
+	if disguised {
+		return strongTop(top)
+	}
+	return strongTop(top) && !r.runsOn(first, last)
+}
+
+// strongTop tells whether a top domain is so common in Sweden that it is meant even when it is a word as well.
+func strongTop(top string) bool {
+	switch top {
+	case "se", "nu", "no", "de", "tv", "me", "is", "it", "be", "at", "live", "link", "news", "top", "vip", "cc", "ai", "to", "us", "in", "pl", "li", "fm":
+		return true
+	}
+	return !wordyTops[top]
+}
+
+// runsOn tells whether the text goes on after the top domain as if it were a word: "vänta.nu är det nog".
+func (r *reading) runsOn(first, last int) bool {
+	top := string(r.bytes(last))
+	if top == "se" || top == "tv" {
+		return last+1 < len(r.words) && string(r.gap(last)) == " " && isQuestionWord(r.bytes(last+1)) && r.words[first].kind&wordFirst == 0
+	}
+	return last+1 < len(r.words) && string(r.gap(last)) == " " && r.words[last+1].cues&(cueCommon|cueMe) != 0
+}
+
+func isQuestionWord(w []byte) bool {
+	switch string(w) {
+	case "vad", "hur", "till", "om", "upp", "er", "dig":
+		return true
+	}
+	return false
+}
+
+func digitsOnly(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if byteKinds[s[i]] != byteDigit {
+			return false
+		}
+	}
+	return true
+}
+
+// link judges a site by the lists.
+func (d *detectors) link(r *reading, first, last int, host string, disguised bool) (detection, bool) {
+	start, end := int(r.words[first].start), int(r.words[last].end)
+	for end < len(r.low) && r.pathAfter(last) && byteKinds[r.low[end]] != byteSpace {
+		end++
+	}
+	for end > int(r.words[last].end) && bytes.IndexByte([]byte(".,!?)];:"), r.low[end-1]) >= 0 {
+		end--
+	}
+	f := detection{kind: kindLink, value: host, disguised: disguised || r.rewritten(int(r.words[first].start), int(r.words[last].end))}
+	f.start, f.end = r.span(start, end)
+	switch {
+	case within(host, d.allowed):
+		if !r.foreign(f.start, f.end) {
+			return f, false
+		}
+		f.kind = kindLookalike
+	case within(host, d.shortens):
+		f.kind = kindShortener
+	case d.lookalike(host):
+		f.kind = kindLookalike
+	}
+	return f, true
+}
+
+// foreign tells whether the original has letters of another script there, which were read as Latin ones.
+func (r *reading) foreign(start, end int) bool {
+	for _, c := range r.original[start:end] {
+		if 0x370 <= c && c <= 0x52F {
+			return true
+		}
+	}
+	return false
+}
+
+// lookalike tells whether a host passes for an allowed site: it holds one's whole name ("1177.se.example.net", "1177-se.com"), or its own
+// name differs from one's by a letter or two ("regi0nstockholm.se", "reginstockholm.se").
+func (d *detectors) lookalike(host string) bool {
+	for _, label := range strings.Split(host, ".") {
+		for _, part := range strings.Split(label, "-") {
+			if part != label && d.brandIs(part) {
+				return true
+			}
+		}
+	}
+	for b := range d.allowed {
+		if len(b) > 4 && (strings.Contains(host, b+".") || strings.HasPrefix(host, strings.ReplaceAll(b, ".", "-")) || strings.Contains(host, "."+strings.ReplaceAll(b, ".", "-"))) {
+			return true
+		}
+	}
+	name, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return false
+	}
+	name, _, _ = strings.Cut(name, ".")
+	bare := unleet(strings.ReplaceAll(name, "-", ""))
+	for _, b := range d.brands {
+		if distance(bare, unleet(b)) <= len(b)/7 {
+			return true
+		}
+		if len(b) > 6 && strings.Contains(bare, unleet(b)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *detectors) brandIs(part string) bool {
+	for _, b := range d.brands {
+		if part == b {
+			return true
+		}
+	}
+	return false
+}
+
+// unleet writes digits that stand for letters as those letters, and i as l, so that what looks alike is alike.
+func unleet(s string) string {
+	return strings.NewReplacer("0", "o", "1", "l", "i", "l", "3", "e", "4", "a", "5", "s", "7", "t", "rn", "m", "vv", "w").Replace(s)
+}
+
+// distance is the number of letters that must be put in, left out, changed or swapped to make a of b (optimal string alignment), or more
+// than 3 when it is more than 3. Longer names than 63 letters are no labels.
+func distance(a, b string) int {
+	if len(a) > 63 || len(b) > 63 || len(a) > len(b)+3 || len(b) > len(a)+3 {
+		return 4
+	}
+	var rows [3][64]int
+	for j := range len(b) + 1 {
+		rows[1][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		rows[2][0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			best := min(rows[1][j]+1, rows[2][j-1]+1, rows[1][j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				best = min(best, rows[0][j-2]+1)
+			}
+			rows[2][j] = best
+		}
+		rows[0], rows[1] = rows[1], rows[2]
+	}
+	return rows[1][len(b)]
+}

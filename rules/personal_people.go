@@ -1,0 +1,428 @@
+package rules
+
+import (
+	"bytes"
+	"strings"
+)
+
+// people finds everybody who is named in the text: first names from the list with a surname, and names after a role ("läkaren",
+// "min granne"). Places, houses and streets that are named for people are none.
+func (d *detectors) people(r *reading) {
+	if r.titles == 0 && !r.someFirst() {
+		return
+	}
+	for i := 0; i < len(r.words); i++ {
+		if p, last := d.personAt(r, i); last >= 0 {
+			r.people = append(r.people, p)
+			i = last
+		}
+	}
+}
+
+func (r *reading) someFirst() bool {
+	for i := range r.words {
+		if r.words[i].cues&(cueFirst|cueUnsure) == cueFirst {
+			return true
+		}
+	}
+	return false
+}
+
+// name is a word as a name may be written: "Anna", "M*lin", "P3rnilla", "M i k a e l".
+type name struct {
+	last  int // its last word
+	cues  cues
+	title bool
+	odd   bool
+}
+
+// nameAt reads a name that begins at word i.
+func (d *detectors) nameAt(r *reading, i int) (name, bool) {
+	w := r.words[i]
+	if w.kind&wordDigits != 0 {
+		return name{}, false
+	}
+	n := name{last: i, cues: w.cues, title: w.kind&wordTitle != 0}
+	if last := r.spelledOut(i); last > i+2 {
+		n.last, n.odd, n.cues = last, true, d.cuesOf(r, i, last)
+		return n, true
+	}
+	for n.last+1 < len(r.words) && n.last < i+6 && r.masks(n.last) {
+		n.last++
+		n.odd = true
+	}
+	if n.odd {
+		n.cues = d.cuesOf(r, i, n.last)
+		return n, n.title
+	}
+	return n, n.title || w.cues&(cueFirst|cueUnsure) == cueFirst || w.kind&wordUpper != 0
+}
+
+// masks tells whether word i goes on in the next after an asterisk or a digit that stands for a letter.
+func (r *reading) masks(i int) bool {
+	gap := r.gap(i)
+	if len(gap) == 1 && gap[0] == '*' {
+		return true
+	}
+	digit := r.words[i].kind&wordDigits != 0 || r.words[i+1].kind&wordDigits != 0
+	return len(gap) == 0 && digit && r.words[i].end-r.words[i].start < 12
+}
+
+// spelledOut gives the last of single letters with a space between that begin at word i.
+func (r *reading) spelledOut(i int) int {
+	for n := i; ; n++ {
+		if n >= len(r.words) || letters(r.bytes(n)) != 1 || r.words[n].kind&wordDigits != 0 || n > i+20 {
+			return n - 1
+		}
+		if g := r.gap(n); len(g) != 1 || g[0] != ' ' && g[0] != '.' && g[0] != '-' {
+			return n
+		}
+	}
+}
+
+func letters(w []byte) (n int) {
+	for _, c := range w {
+		if c&0xC0 != 0x80 {
+			n++
+		}
+	}
+	return n
+}
+
+// cuesOf looks up the words from first to last as one, digits read as the letters that they stand for.
+func (d *detectors) cuesOf(r *reading, first, last int) cues {
+	h := uint64(hashSeed)
+	for n := first; n <= last; n++ {
+		for _, c := range r.bytes(n) {
+			h = (h ^ uint64(digitLetter(c))) * 1099511628211
+		}
+	}
+	c, _ := d.cues.look(h)
+	return c
+}
+
+func digitLetter(c byte) byte {
+	const as = "oizeasgtbg"
+	if '0' <= c && c <= '9' {
+		return as[c-'0']
+	}
+	return c
+}
+
+// personAt finds a person who is named from word i on, and the last word of the name; -1 when there is none.
+func (d *detectors) personAt(r *reading, i int) (person, int) {
+	n, ok := d.nameAt(r, i)
+	if !ok || n.cues&(cuePlace|cueCommon) != 0 && n.cues&cueFirst == 0 || r.saint(i) {
+		return person{}, -1
+	}
+	first := n.cues&cueFirst != 0
+	role, political := r.roleBefore(i)
+	if !first && !(n.title && !r.street(i) && (role || r.words[i].kind&wordFirst == 0)) {
+		return person{}, -1
+	}
+	last, surname := d.surnames(r, n, first || role)
+	switch {
+	case surname && d.house(r, last):
+		return person{}, -1
+	case surname:
+	case !first && !(role && n.title && surnameShape(r.bytes(i))):
+		return person{}, -1
+	case !role && (n.cues&cueUnsure != 0 || !n.title):
+		return person{}, -1
+	case first && !role && !n.title:
+		return person{}, -1
+	}
+	p := person{full: surname, role: role, public: political, writer: r.signature(i), first: i, last: last}
+	p.start, p.end = r.span(int(r.words[i].start), int(r.words[last].end))
+	if surname && within1(d.politicians, string(r.low[r.words[i].start:r.words[last].end])) {
+		p.public = true
+	}
+	return p, last
+}
+
+func within1(set map[string]bool, name string) bool {
+	return set[name] || set[strings.TrimSuffix(name, "s")]
+}
+
+// surnames goes on from a first name over further names, and tells whether there is a surname among them.
+func (d *detectors) surnames(r *reading, n name, known bool) (last int, surname bool) {
+	last = n.last
+	for k := 0; k < 3 && last+1 < len(r.words); k++ {
+		gap := r.gap(last)
+		hyphen := len(gap) == 1 && gap[0] == '-'
+		if !hyphen && !(len(gap) >= 1 && len(gap) <= 2 && gap[0] == ' ' && gap[len(gap)-1] == ' ') {
+			break
+		}
+		next, ok := d.nameAt(r, last+1)
+		w := r.words[last+1]
+		long := next.odd || w.end-w.start > 2
+		plainLower := !next.title && !next.odd
+		switch {
+		case !ok && !(known && plainLower && n.cues&cueUnsure == 0 && strongSurname(r.bytes(last+1)) && w.cues&cueCommon == 0):
+			return last, surname
+		case !ok:
+			return last + 1, true
+		case next.cues&(cuePlace|cueCommon|cuePublic) != 0 && next.cues&cueFirst == 0 || r.street(last+1) || !long && !hyphen:
+			return last, surname
+		case !known && !surnameShape(r.bytes(next.last)):
+			return last, surname
+		case plainLower && !strongSurname(r.bytes(last+1)) && w.kind&wordUpper == 0:
+			return last, surname
+		}
+		if w.kind&wordUpper != 0 && r.words[n.last].kind&wordUpper != 0 && !surnameShape(r.bytes(last+1)) {
+			return last, surname
+		}
+		surname = surname || !hyphen
+		last = next.last
+	}
+	return last, surname
+}
+
+// surnameEnds are what most Swedish surnames, and many from elsewhere, end in.
+var surnameEnds = []string{"sson", "son", "berg", "bergh", "borg", "ström", "strand", "gren", "lund", "lundh", "kvist", "qvist", "quist", "stedt", "sted", "mark",
+	"blad", "bladh", "dahl", "dal", "ius", "ell", "ander", "man", "pour", "zadeh", "ović", "ovic", "evic", "vic", "ski", "sky", "ska", "oglu", "nen", "lin", "lén", "lind",
+	"lindh", "rot", "roth", "vall", "wall", "fors", "fält", "holm", "hult", "löv", "löf", "näs", "rud", "stam", "torp", "hammar", "stig", "stigen", "skog", "sjö",
+	"bäck", "beck", "brink", "feldt", "sten", "stein", "hjelm", "sköld", "skiöld", "crona", "krona", "gård", "gårdh", "garde", "vik", "wik", "viken", "ov", "ova", "ev",
+	"eva", "enko", "idis", "opoulos", "ian", "yan", "ez", "es", "dotter", "ådal", "heim", "hagen", "rup", "felt", "mann", "er", "lundius", "vist", "malm", "plog", "ås"}
+
+func surnameShape(w []byte) bool {
+	if len(w) < 4 {
+		return false
+	}
+	w = bytes.TrimSuffix(w, []byte("s"))
+	for _, end := range surnameEnds {
+		if len(w) > len(end)+1 && string(w[len(w)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
+// strongSurname tells whether a word in lower case after a first name is a surname even so.
+func strongSurname(w []byte) bool {
+	w = bytes.TrimSuffix(w, []byte("s"))
+	for _, end := range [...]string{"sson", "ström", "kvist", "qvist", "lund", "berg", "gren", "dahl", "stedt", "bergh"} {
+		if len(w) >= len(end)+3 && string(w[len(w)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
+// saint tells whether word i is the name of a saint, and so of a place: "S:t Göran", "Sankt Erik".
+func (r *reading) saint(i int) bool {
+	if i == 0 {
+		return false
+	}
+	switch string(r.bytes(i - 1)) {
+	case "sankt", "sankta", "st", "t":
+		return true
+	}
+	return false
+}
+
+// house tells whether what looked like a person is a house, a street or a prize: "Astrid Lindgrens barnsjukhus".
+func (d *detectors) house(r *reading, last int) bool {
+	if r.street(last) || last+1 >= len(r.words) {
+		return r.street(last)
+	}
+	next := r.words[last+1]
+	if r.low[r.words[last].end-1] != 's' || len(r.gap(last)) != 1 {
+		return false
+	}
+	if next.cues&(cuePlace|cuePublic) != 0 || r.street(last+1) {
+		return true
+	}
+	for _, end := range [...]string{"sjukhus", "sjukhuset", "gata", "väg", "plan", "torg", "skola", "skolan", "museum", "park", "hus", "gymnasium", "minnesfond",
+		"pris", "stiftelse", "fond", "gränd"} {
+		if bytes.HasSuffix(r.bytes(last+1), []byte(end)) {
+			return true
+		}
+	}
+	return false
+}
+
+// roleBefore tells whether a role, an occupation or a kinship stands right before word i, and whether it is a political office.
+func (r *reading) roleBefore(i int) (role, political bool) {
+	if i == 0 || r.words[i-1].sentence != r.words[i].sentence {
+		return false, false
+	}
+	if g := r.gap(i - 1); len(g) > 2 || len(g) > 0 && g[0] != ' ' && g[0] != ',' {
+		return false, false
+	}
+	w := r.bytes(i - 1)
+	for _, end := range [...]string{"regionråd", "regionrådet", "minister", "ministern", "partiledare", "partiledaren", "borgarråd", "borgarrådet",
+		"oppositionsråd", "oppositionsrådet", "statssekreterare", "kung", "kungen", "drottning", "drottningen", "president", "presidenten", "prins", "prinsessan",
+		"författaren", "artisten", "statsepidemiolog", "statsepidemiologen", "landstingsråd", "landstingsrådet", "riksdagsledamot", "riksdagsledamoten"} {
+		if bytes.HasSuffix(w, []byte(end)) {
+			return true, true
+		}
+	}
+	if r.words[i-1].cues&cueKin != 0 || isOffice(w) {
+		return true, false
+	}
+	if k := i - 1; k >= 2 && r.words[k].kind&wordGlued != 0 {
+		var joined [48]byte
+		b := joined[:0]
+		for k > 0 && r.words[k].kind&wordGlued != 0 && i-k < 6 {
+			k--
+		}
+		for ; k < i && len(b)+int(r.words[k].end-r.words[k].start) <= len(joined); k++ {
+			for _, c := range r.bytes(k) {
+				b = append(b, digitLetter(c))
+			}
+		}
+		return isOffice(b), false
+	}
+	switch string(w) {
+	case "man", "son", "dotter", "kille", "tjej", "barn", "far", "ex", "fru", "vän":
+		return i >= 2 && r.words[i-2].cues&(cueMine|cueTheir) != 0, false
+	case "där":
+		return i >= 2 && string(r.bytes(i-2)) == "den", false
+	case "heter":
+		return i >= 2 && r.words[i-2].cues&cueMe == 0, false
+	}
+	return false, false
+}
+
+// signature tells whether the name that begins at word i is how the writer signs, or says who is writing.
+func (r *reading) signature(i int) bool {
+	if i == 0 {
+		return false
+	}
+	if g := r.gap(i - 1); len(g) > 0 && g[len(g)-1] == '/' {
+		return true
+	}
+	switch string(r.bytes(i - 1)) {
+	case "mvh", "vh", "hälsningar", "hälsar", "hälsning", "undertecknad", "regards", "sincerely", "önskar":
+		return true
+	case "heter", "är":
+		return i >= 2 && (r.words[i-2].cues&cueMe != 0 || string(r.bytes(i-2)) == "namn")
+	}
+	return false
+}
+
+// circumstances looks at what is said of the people named: illness with a full name, and what else is private.
+func (d *detectors) circumstances(r *reading, found []detection) []detection {
+	for _, p := range r.people {
+		if p.writer || p.public {
+			continue
+		}
+		kind, to := d.circumstance(r, p)
+		if kind == 0 {
+			continue
+		}
+		start, end := int(r.words[p.first].start), int(r.words[to].end)
+		f := detection{kind: kind, value: string(r.low[start:r.words[p.last].end])}
+		f.start, f.end = r.span(start, end)
+		found = append(found, f)
+	}
+	return found
+}
+
+// circumstance tells whether what is said of a person is private, and the word up to which it stands.
+func (d *detectors) circumstance(r *reading, p person) (detectionKind, int) {
+	ill := d.illness(r, p)
+	kin := p.first > 0 && r.words[p.first-1].cues&cueKin != 0 && r.cue(p.first-2)&cueMine != 0
+	switch {
+	case ill >= 0 && p.full && !r.ownIllness(p, ill):
+		return kindHealth, ill
+	case ill >= 0 && (p.full || p.role):
+		return kindCircumstance, ill
+	case p.full:
+		if r.addressed(p) {
+			return 0, 0
+		}
+		return kindCircumstance, p.last
+	case p.role && (d.telling(r, p) || kin && r.ageAfter(p)):
+		return kindCircumstance, p.last
+	}
+	return 0, 0
+}
+
+// illness gives the word in the sentences from p on that tells of an illness or treatment that is tied to p, or -1.
+func (d *detectors) illness(r *reading, p person) int {
+	const far = 24
+	linked, stays := false, false
+	for i := p.last + 1; i < len(r.words) && i <= p.last+far && r.words[i].sentence == r.words[p.first].sentence; i++ {
+		w := r.bytes(i)
+		linked = linked || d.ties[string(w)]
+		stays = stays || d.stays[string(w)]
+		if linked && d.ill.match(w) || stays && d.wards[string(w)] {
+			if string(r.bytes(i-1)) == "för" && linked { // "fick sparken för missbruk" is said of a deed
+				return i
+			}
+			return i
+		}
+		if bytes.HasPrefix(w, []byte("smitta")) || bytes.HasPrefix(w, []byte("behandla")) && !bytes.HasSuffix(w, []byte("s")) {
+			return -1
+		}
+	}
+	return -1
+}
+
+// ownIllness tells whether it is not p who is ill: "hjälpte mig genom min cancer", or staff who work with the illness.
+func (r *reading) ownIllness(p person, ill int) bool {
+	for i := p.last + 1; i < ill; i++ {
+		if r.words[i].cues&(cueMe|cueMine) != 0 {
+			return true
+		}
+	}
+	if !p.role || p.first == 0 || r.words[p.first-1].cues&cueKin != 0 {
+		return false
+	}
+	switch string(r.bytes(p.first - 1)) {
+	case "patienten", "patient", "eleven", "elev", "mannen", "kvinnan", "killen", "tjejen", "heter", "hyresgästen":
+		return false
+	}
+	return ill > p.last+2
+}
+
+// telling tells whether the sentence of p says where p is, works or is treated, or spreads talk.
+func (d *detectors) telling(r *reading, p person) bool {
+	sentence := r.words[p.first].sentence
+	for i := max(0, p.first-12); i < len(r.words) && i < p.last+16; i++ {
+		if w := r.words[i]; w.sentence == sentence && (i < p.first || i > p.last) &&
+			(w.cues&(cuePublic|cueGossip) != 0 || w.cues&cuePlace != 0 && w.kind&wordTitle != 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// ageAfter tells whether an age follows the name: "Tindra, 9 år", "Elliot 14".
+func (r *reading) ageAfter(p person) bool {
+	n := p.last + 1
+	return n < len(r.words) && r.words[n].kind&wordDigits != 0 && r.words[n].end-r.words[n].start <= 2
+}
+
+// addressed tells whether the name only calls somebody's attention, as people tag each other: there is next to nothing else, or the
+// person is spoken to.
+func (r *reading) addressed(p person) bool {
+	others := len(r.words) - (p.last - p.first + 1)
+	if others < 3 {
+		return true
+	}
+	if p.last+1 < len(r.words) {
+		switch string(r.bytes(p.last + 1)) {
+		case "du", "ni", "dig", "kolla", "titta", "läs", "se", "hur", "vad", "har", "ska", "ja", "nej", "jag", "precis", "exakt", "håller", "instämmer", "absolut", "tack",
+			"och", "vill", "kan":
+			after := ""
+			if p.last+2 < len(r.words) {
+				after = r.word(p.last + 2)
+			}
+			w := r.word(p.last + 1)
+			start := p.first == 0 || r.words[p.first].kind&wordFirst != 0
+			if start && (w != "har" && w != "ska" && w != "vill" && w != "kan" && w != "och" || after == "du" || after == "vi" || after == "ni") {
+				return true
+			}
+		}
+	}
+	if p.first > 0 {
+		switch string(r.bytes(p.first - 1)) {
+		case "tack", "grattis", "hej", "med", "hejsan", "kära", "snälla":
+			return others < 6
+		}
+	}
+	return false
+}
