@@ -1,66 +1,408 @@
 package rules
 
 import (
-	"sort"
+	"fmt"
+	"slices"
 	"strings"
+	"sync"
+	"unicode/utf8"
 
 	"takhojd/platforms"
+	"takhojd/rules/lexicon"
+	"takhojd/rules/text"
 )
 
-// judge is what a policy is compiled to.
-type judge struct{ simple []simpleRule }
-
-type simpleRule struct {
-	rule *rule
-	cat  *category
+// judge is what a policy is compiled to. It never changes once compiled; what a judgement needs to write to is in scratch.
+type judge struct {
+	lexicon   *lexicon.Lexicon
+	detectors *detectors
+	sets      []classSet
+	special   specialSets
+	rules     []compiled
+	byClass   map[int][]trigger // what to try when a class is in a comment
+	triggers  classSet          // the classes that byClass has
+	byName    map[string][]int  // rules by what they detect
+	routes    []compiledRoute
+	context   contextSets
+	pool      *sync.Pool
 }
 
-func (p *Policy) compile([]list) error {
-	for i := range p.file.Categories {
-		c := &p.file.Categories[i]
-		for j := range c.Rules {
-			p.simple = append(p.simple, simpleRule{&c.Rules[j], c})
-		}
-	}
-	return nil
+// compiled is a rule made ready.
+type compiled struct {
+	id          string
+	description Words
+	mode        Mode
+	score       float64
+	cat         *category
+	find        []*pattern
+	with        []*pattern
+	unless      []*pattern
+	times       int
+	weigh       weights
 }
+
+// trigger is a pattern to try: the rule's number and which of its patterns.
+type trigger struct{ rule, find int }
+
+// scratch is the memory of one judgement, used again by later ones.
+type scratch struct {
+	folded   text.Folded
+	found    []lexicon.Match
+	lattice  lattice
+	matcher  matcher
+	reading  reading
+	detected []detection
+	hits     []hit
+	tried    []bool
+}
+
+// hit is a rule that matched, before it is weighed.
+type hit struct {
+	rule     int
+	evidence span
+}
+
+// fuelFor bounds the steps that matching may take over a whole comment: so many for each word, and a floor for short ones.
+func fuelFor(words int) int { return 20_000 + 300*words }
 
 // Judge says what the policy says of a comment. It is pure: the same comment, facts and policy give the same verdict. Any input is
-// judged; nothing panics. The authority's own comments are always allowed.
+// judged, in time linear in its length; nothing panics. The authority's own comments are always allowed.
 func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	v := Verdict{Action: Allow, Policy: p.version}
 	if c.Own || f.Own {
 		return v
 	}
-	for _, s := range p.simple {
-		for _, words := range s.rule.Find {
-			at := strings.Index(strings.ToLower(c.Text), words)
-			if at >= 0 && at+len(words) <= len(c.Text) {
-				v.add(s, f, at, at+len(words), c.Text)
-			}
-		}
-		if s.rule.Detect == "media" && len(c.Attachments) > 0 {
-			v.add(s, f, 0, 0, c.Text)
-		}
+	s := p.pool.Get().(*scratch)
+	defer p.pool.Put(s)
+	p.read(s, c.Text)
+	p.matchRules(s)
+	w := weighing{p: p, s: s, text: c.Text, facts: f, v: &v}
+	w.patterns()
+	w.detections()
+	w.circumstances(c)
+	v.Route = p.routeOf(s)
+	if len(v.Findings) > 1 {
+		slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(b) - p.order(a) })
 	}
-	sort.SliceStable(v.Findings, func(i, j int) bool {
-		return p.bullets[v.Findings[i].Category].Severity > p.bullets[v.Findings[j].Category].Severity
-	})
 	return v
 }
 
-func (v *Verdict) add(s simpleRule, f Facts, start, end int, text string) {
-	action := s.cat.Doubtful
-	if s.rule.Score >= s.cat.Thresholds.Clear {
-		action = s.cat.Clear
+// order is how far up a finding stands: what hides before what flags, then by severity.
+func (p *Policy) order(f Finding) int {
+	o := p.bullets[f.Category].Severity
+	switch f.Action {
+	case Hide:
+		o += 2000
+	case Flag:
+		o += 1000
 	}
-	action = limit(action, s.rule.Mode)
-	if m, ok := f.Modes[s.rule.ID]; ok {
+	return o
+}
+
+// read folds the text and finds its words, and people, numbers and links.
+func (p *Policy) read(s *scratch, text string) {
+	s.folded.Fold(text)
+	s.found = p.lexicon.Find(&s.folded, s.found[:0])
+	s.detected = p.detectors.find(&s.reading, text, s.detected[:0])
+	s.lattice.build(text, &s.folded, s.found, p.sets, &p.special)
+	s.matcher = matcher{l: &s.lattice, fuel: fuelFor(s.lattice.n)}
+	s.hits = s.hits[:0]
+}
+
+// matchRules tries every pattern whose rarest class is in the comment.
+func (p *Policy) matchRules(s *scratch) {
+	l := &s.lattice
+	if !l.all.meets(&p.triggers) {
+		return
+	}
+	for i, word := range l.all {
+		for word &= p.triggers[i]; word != 0; word &= word - 1 {
+			c := i<<6 + trailing(word)
+			for _, t := range p.byClass[c] {
+				p.try(s, t)
+			}
+		}
+	}
+}
+
+// try notes every place where a pattern matches, up to a few.
+func (p *Policy) try(s *scratch, t trigger) {
+	const enough = 8
+	r := &p.rules[t.rule]
+	pat := r.find[t.find]
+	if !pat.possible(&s.lattice.all) {
+		return
+	}
+	for from, n := 0, 0; n < enough && from < s.lattice.n; n++ {
+		evidence, ok := s.matcher.whole(pat, from)
+		if !ok {
+			return
+		}
+		s.hits = append(s.hits, hit{t.rule, evidence})
+		from = int(max(evidence.end, int32(from)+1))
+	}
+}
+
+// possible tells whether all that the pattern cannot do without is in the comment.
+func (p *pattern) possible(all *classSet) bool {
+	for i := range p.parts {
+		if !all.covers(&p.parts[i].needs) {
+			return false
+		}
+	}
+	return true
+}
+
+// whole finds all parts of a pattern, the first one at or after the word from. Evidence goes from the first to the last part's.
+func (m *matcher) whole(p *pattern, from int) (evidence span, ok bool) {
+	for from < m.l.n {
+		evidence, _, ok = m.find(&p.parts[0], from, -1)
+		if !ok {
+			return span{}, false
+		}
+		first := evidence
+		sentence := m.l.sentenceOf(int(evidence.start))
+		all := true
+		for i := 1; i < len(p.parts) && all; i++ {
+			only := sentence
+			if p.parts[i].anywhere {
+				only = -1
+			}
+			more, _, found := m.find(&p.parts[i], 0, only)
+			if all = found; found && only >= 0 && more.end > more.start {
+				evidence = span{min(evidence.start, more.start), max(evidence.end, more.end)}
+			}
+			if found {
+				sentence = m.l.sentenceOf(int(more.start))
+			}
+		}
+		if all {
+			return evidence, true
+		}
+		from = int(max(first.end, int32(from)+1))
+	}
+	return span{}, false
+}
+
+// any tells whether one of the patterns matches in the sentence of the evidence (or, for a part joined by &&, anywhere).
+func (m *matcher) any(ps []*pattern, sentence int32) bool {
+	for _, p := range ps {
+		if !p.possible(&m.l.all) {
+			continue
+		}
+		all := true
+		for i := range p.parts {
+			only := sentence
+			if p.parts[i].anywhere {
+				only = -1
+			}
+			if _, _, ok := m.find(&p.parts[i], 0, only); !ok {
+				all = false
+				break
+			}
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}
+
+// weighing turns hits into findings.
+type weighing struct {
+	p      *Policy
+	s      *scratch
+	text   string
+	facts  Facts
+	v      *Verdict
+	quotes []int // places of the quotation marks in the text, once looked for
+	looked bool
+}
+
+// patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.
+func (w *weighing) patterns() {
+	hits := w.s.hits
+	for i := range hits {
+		h := &hits[i]
+		r := &w.p.rules[h.rule]
+		if r.times > 1 && distinct(hits, h.rule) < r.times {
+			continue
+		}
+		sentence := w.s.lattice.sentenceOf(int(h.evidence.start))
+		if !w.company(r, sentence) {
+			continue
+		}
+		start, end := w.place(h.evidence)
+		score := r.score * w.contextOf(r, h.evidence, start, end)
+		disguise, seen := w.disguise(h.evidence)
+		if disguise.Has(text.Leet | text.Spaced | text.Punctuated | text.Homoglyph | text.Invisible | text.Styled) {
+			score = min(1, score+0.1)
+		}
+		w.add(r, score, start, end, seen)
+	}
+}
+
+// company tells whether all that the rule wants beside its evidence is there, and nothing that it does not want.
+func (w *weighing) company(r *compiled, sentence int32) bool {
+	for _, p := range r.with {
+		if !w.s.matcher.any([]*pattern{p}, -1) {
+			return false
+		}
+	}
+	return !w.s.matcher.any(r.unless, sentence)
+}
+
+// distinct counts the places where a rule matched without overlap.
+func distinct(hits []hit, rule int) (n int) {
+	end := int32(-1)
+	for {
+		next := span{1 << 30, 1 << 30}
+		for i := range hits {
+			if e := hits[i].evidence; hits[i].rule == rule && e.start >= end && e.start < next.start {
+				next = e
+			}
+		}
+		if next.start == 1<<30 {
+			return n
+		}
+		n++
+		end = max(next.end, next.start+1)
+	}
+}
+
+// place is where words stand in the original.
+func (w *weighing) place(e span) (start, end int) {
+	l := &w.s.lattice
+	if l.n == 0 {
+		return 0, 0
+	}
+	first := min(int(e.start), l.n-1)
+	last := max(first, int(e.end)-1)
+	return l.tokens[first].Span.Start, l.tokens[last].Span.End
+}
+
+// disguise says what disguises the evidence wears, and what it was seen as.
+func (w *weighing) disguise(e span) (d text.Disguise, seen string) {
+	for i := e.start; i < e.end && int(i) < w.s.lattice.n; i++ {
+		for _, x := range w.s.lattice.edgesAt(i) {
+			if x.disguise == 0 || x.to > e.end {
+				continue
+			}
+			d |= x.disguise
+			if !strings.Contains(seen, x.form) {
+				seen = strings.TrimSpace(seen + " " + x.form)
+			}
+		}
+	}
+	return d, seen
+}
+
+// add turns a score into a finding, if it is one: what is under the category's thresholds is nothing.
+func (w *weighing) add(r *compiled, score float64, start, end int, seen string) {
+	var action Action
+	switch {
+	case score >= r.cat.Thresholds.Clear:
+		action = r.cat.Clear
+	case score >= r.cat.Thresholds.Doubtful:
+		action = r.cat.Doubtful
+	default:
+		return
+	}
+	clearly := action == Hide
+	action = limit(action, r.mode)
+	if m, ok := w.facts.Modes[r.id]; ok {
 		action = limit(action, m)
 	}
-	v.Findings = append(v.Findings, Finding{Category: s.cat.ID, Rule: s.rule.ID, Action: action, Score: s.rule.Score, Start: start,
-		End: end, Text: text[start:end], Reason: s.rule.Description})
-	v.Action = stronger(v.Action, action)
+	made := Finding{Category: r.cat.ID, Rule: r.id, Action: action, Score: score, Start: start, End: end, Text: w.text[start:end],
+		SeenAs: seen, Escalate: clearly && r.cat.Escalate}
+	for i := range w.v.Findings {
+		if f := &w.v.Findings[i]; f.Rule == r.id && overlap(f, &made) {
+			if f.Score >= made.Score {
+				return
+			}
+			made.Reason = f.Reason
+			*f = made
+			w.conclude(action, made.Escalate)
+			return
+		}
+	}
+	made.Reason = r.reason(made.Text, seen)
+	w.v.Findings = append(w.v.Findings, made)
+	w.conclude(action, made.Escalate)
+}
+
+func overlap(a, b *Finding) bool {
+	return a.Start < b.End && b.Start < a.End || a.Start == b.Start && a.End == b.End
+}
+
+func (w *weighing) conclude(a Action, escalate bool) {
+	w.v.Action = stronger(w.v.Action, a)
+	w.v.Escalate = w.v.Escalate || escalate
+}
+
+// reason says to a person what was found, and under which bullet.
+func (r *compiled) reason(evidence, seen string) Words {
+	sv, en := "", ""
+	if evidence != "" {
+		shown := shorten(evidence)
+		sv, en = ": ”"+shown+"”", ": “"+shown+"”"
+		if seen != "" {
+			sv, en = sv+", läst som ”"+shorten(seen)+"”", en+", read as “"+shorten(seen)+"”"
+		}
+	}
+	return Words{
+		SV: capital(r.description.SV) + sv + ". Punkten ”" + r.cat.Published.SV + "” i kommentarsreglerna.",
+		EN: capital(r.description.EN) + en + ". The bullet “" + r.cat.Published.EN + "” of the comment policy.",
+	}
+}
+
+func capital(s string) string {
+	r, n := utf8.DecodeRuneInString(s)
+	return strings.ToUpper(string(r)) + s[n:]
+}
+
+// shorten cuts evidence to what a person reads at a glance.
+func shorten(s string) string {
+	const most = 80
+	s = strings.ToValidUTF8(s, "�")
+	if utf8.RuneCountInString(s) <= most {
+		return s
+	}
+	return string([]rune(s)[:most]) + "…"
+}
+
+// detections weighs what the detectors found. A name that no rule detects is passed over: a policy may leave a detector out.
+func (w *weighing) detections() {
+	for i := range w.s.detected {
+		d := &w.s.detected[i]
+		for _, n := range w.p.byName[d.name()] {
+			r := &w.p.rules[n]
+			if !w.company(r, -1) {
+				continue
+			}
+			w.add(r, r.score, d.start, d.end, "")
+		}
+	}
+}
+
+// circumstances weighs what is no text: pictures, and what was said before.
+func (w *weighing) circumstances(c platforms.Comment) {
+	if len(c.Attachments) > 0 {
+		w.addNamed("media")
+	}
+	same := w.facts.SameByAuthor + w.facts.SameByOthers
+	switch repeat := w.p.file.Policy.Repeat; {
+	case same >= repeat.Clear:
+		w.addNamed("repeated")
+	case same >= repeat.Doubtful:
+		w.addNamed("repeated-once")
+	}
+}
+
+func (w *weighing) addNamed(name string) {
+	for _, n := range w.p.byName[name] {
+		w.add(&w.p.rules[n], w.p.rules[n].score, 0, 0, "")
+	}
 }
 
 // limit lowers an action to what a mode lets a rule do by itself.
@@ -82,4 +424,49 @@ func stronger(a, b Action) Action {
 		return Flag
 	}
 	return Allow
+}
+
+// Failure is an example in the policy file that did not turn out as the file says.
+type Failure struct {
+	// Rule is the id of the rule, claim or route whose example it is.
+	Rule string
+	// Text is the example.
+	Text string
+	// Matched is what happened: true when an example to spare was found, false when one to match was not.
+	Matched bool
+}
+
+func (f Failure) String() string {
+	if f.Matched {
+		return fmt.Sprintf("%s: found what it must spare: %q", f.Rule, f.Text)
+	}
+	return fmt.Sprintf("%s: did not find: %q", f.Rule, f.Text)
+}
+
+// Test runs the examples of the policy file: each of a rule's "match" must give a finding of that rule, and none of its "spare".
+func (p *Policy) Test() []Failure {
+	var failures []Failure
+	run := func(id string, texts []string, want bool, got func(Verdict) bool) {
+		for _, t := range texts {
+			if got(p.Judge(platforms.Comment{Text: t}, Facts{})) != want {
+				failures = append(failures, Failure{id, t, !want})
+			}
+		}
+	}
+	for i := range p.rules {
+		r := p.rules[i]
+		found := func(v Verdict) bool {
+			return slices.ContainsFunc(v.Findings, func(f Finding) bool { return f.Rule == r.id })
+		}
+		match, spare := p.examples(r.id)
+		run(r.id, match, true, found)
+		run(r.id, spare, false, found)
+	}
+	for i := range p.file.Routes {
+		r := &p.file.Routes[i]
+		sent := func(v Verdict) bool { return v.Route == r.ID }
+		run(string(r.ID), r.Match, true, sent)
+		run(string(r.ID), r.Spare, false, sent)
+	}
+	return failures
 }

@@ -122,7 +122,7 @@ func readLists(fsys fs.FS, dir string) ([]list, error) {
 	}
 	var lists []list
 	for _, e := range entries {
-		if e.IsDir() || !strings.HasSuffix(e.Name(), ".txt") {
+		if e.IsDir() || path.Ext(e.Name()) != ".txt" && path.Ext(e.Name()) != ".words" {
 			continue
 		}
 		text, err := fs.ReadFile(fsys, path.Join(dir, e.Name()))
@@ -220,6 +220,13 @@ type policyFile struct {
 			Clear    int  `yaml:"clear"`
 		} `yaml:"repeat"`
 	} `yaml:"policy"`
+	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
+	Context struct {
+		Reported []string `yaml:"reported"`
+		Counter  []string `yaml:"counter"`
+		Negated  []string `yaml:"negated"`
+		Own      []string `yaml:"own"`
+	} `yaml:"context"`
 	Categories []category `yaml:"categories"`
 	Claims     []claim    `yaml:"claims"`
 	Routes     []route    `yaml:"routes"`
@@ -237,6 +244,7 @@ type category struct {
 	Escalate    bool       `yaml:"escalate"`
 	Retention   string     `yaml:"retention"`
 	Target      float64    `yaml:"target"`
+	Context     weights    `yaml:"context"`
 	Rules       []rule     `yaml:"rules"`
 }
 
@@ -252,7 +260,11 @@ type rule struct {
 	Mode        Mode     `yaml:"mode"`
 	Score       float64  `yaml:"score"`
 	Find        []string `yaml:"find"`
+	With        []string `yaml:"with"`   // each must match somewhere in the comment too
+	Unless      []string `yaml:"unless"` // none may match in the same sentence
+	Times       int      `yaml:"times"`  // how many times it must match; 0 is once
 	Detect      string   `yaml:"detect"`
+	Context     weights  `yaml:"context"`
 	Match       []string `yaml:"match"`
 	Spare       []string `yaml:"spare"`
 }
@@ -264,17 +276,19 @@ type claim struct {
 	Source string   `yaml:"source"`
 	Date   string   `yaml:"date"`
 	Find   []string `yaml:"find"`
+	Unless []string `yaml:"unless"`
 	Match  []string `yaml:"match"`
 	Spare  []string `yaml:"spare"`
 }
 
 type route struct {
-	ID    Route    `yaml:"id"`
-	Name  Words    `yaml:"name"`
-	Reply Words    `yaml:"reply"`
-	Find  []string `yaml:"find"`
-	Match []string `yaml:"match"`
-	Spare []string `yaml:"spare"`
+	ID     Route    `yaml:"id"`
+	Name   Words    `yaml:"name"`
+	Reply  Words    `yaml:"reply"`
+	Find   []string `yaml:"find"`
+	Unless []string `yaml:"unless"`
+	Match  []string `yaml:"match"`
+	Spare  []string `yaml:"spare"`
 }
 
 // days is a duration written as "90d", or in Go's own form ("36h").

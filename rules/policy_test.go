@@ -35,7 +35,7 @@ func TestBuiltInPolicyIsWhole(t *testing.T) {
 
 func TestOwnCommentsAreAllowed(t *testing.T) {
 	p := mustDefault(t)
-	c := platforms.Comment{Text: "Fy fan", Own: true}
+	c := platforms.Comment{Text: "Dra åt helvete", Own: true}
 	if v := p.Judge(c, Facts{}); v.Action != Allow || len(v.Findings) != 0 {
 		t.Errorf("own comment: %+v", v)
 	}
@@ -47,8 +47,8 @@ func TestLoadNamesThePlaceOfAFault(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tc := range []struct{ name, old, new, want string }{
-		{"unknown key", "hide_quota:", "hide_qouta:", `[11:3] unknown field "hide_qouta"`},
-		{"wrong type", "severity: 60", "severity: high", "[28:15]"},
+		{"unknown key", "hide_quota:", "hide_qouta:", `:3] unknown field "hide_qouta"`},
+		{"wrong type", "severity: 60", "severity: high", ":15] cannot unmarshal string"},
 		{"no such category", "- id: threat", "- id: threats", "no such category"},
 		{"no such action", "clear: flag", "clear: delete", "clear and doubtful must be"},
 		{"no length of time", "window: 90d", "window: long", "no length of time"},

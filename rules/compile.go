@@ -1,0 +1,427 @@
+package rules
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"math/bits"
+	"sort"
+	"strings"
+	"sync"
+
+	"takhojd/rules/lexicon"
+)
+
+func trailing(w uint64) int { return bits.TrailingZeros64(w) }
+
+// vocabulary is what the lists say: the classes, and the terms in each.
+type vocabulary struct {
+	numbers map[string]int // class → number
+	common  map[int]bool   // classes of words that most comments have: no pattern waits for these alone
+	size    map[int]int    // how many forms each class has
+	forms   map[form]*classSet
+}
+
+// form is a way to write a term, and where in a compound it may stand.
+type form struct {
+	text     string
+	compound lexicon.Compound
+}
+
+// The classes of tokens that are no words of the lists.
+var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "claim"}
+
+func newVocabulary() *vocabulary {
+	v := &vocabulary{numbers: make(map[string]int), common: make(map[int]bool), size: make(map[int]int),
+		forms: make(map[form]*classSet)}
+	for _, name := range specialClasses {
+		n, _ := v.number(name)
+		v.common[n] = true
+	}
+	return v
+}
+
+// number gives a class its number, a new one if need be.
+func (v *vocabulary) number(name string) (int, error) {
+	if n, ok := v.numbers[name]; ok {
+		return n, nil
+	}
+	n := len(v.numbers)
+	if n >= classWords*64 {
+		return 0, fmt.Errorf("more than %d classes and words in patterns", classWords*64)
+	}
+	v.numbers[name] = n
+	return n, nil
+}
+
+func (v *vocabulary) class(name string) (int, bool) {
+	n, ok := v.numbers[name]
+	return n, ok
+}
+
+// words makes a class of just these words, which a pattern names one by one.
+func (v *vocabulary) words(words []string) (int, error) {
+	name := "=" + strings.Join(words, "|")
+	if n, ok := v.numbers[name]; ok {
+		return n, nil
+	}
+	n, err := v.number(name)
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range words {
+		if w == "" {
+			return 0, errors.New("an alternative is empty")
+		}
+		v.put(strings.ReplaceAll(w, "_", " "), lexicon.Standalone, n)
+	}
+	return n, nil
+}
+
+func (v *vocabulary) put(text string, compound lexicon.Compound, class int) {
+	add := func(c lexicon.Compound) {
+		f := form{text, c}
+		if v.forms[f] == nil {
+			v.forms[f] = new(classSet)
+		}
+		v.forms[f].add(class)
+	}
+	add(lexicon.Standalone)
+	if compound&lexicon.Head != 0 {
+		add(lexicon.Head)
+	}
+	if compound&lexicon.Modifier != 0 {
+		add(lexicon.Modifier)
+	}
+	v.size[class]++
+}
+
+// read takes in one file. A file is sections, each with the classes of its terms in brackets: "[insult.noun]". A class with a dot
+// belongs to the class before the dot too. "common" after the classes marks words that most comments hold.
+func (v *vocabulary) read(l list) error {
+	var classes []int
+	var section bytes.Buffer
+	first := 1
+	flush := func() error {
+		if len(classes) == 0 && len(bytes.TrimSpace(section.Bytes())) > 0 && hasTerms(section.String()) {
+			return fmt.Errorf("list %s: terms before the first [class]", l.name)
+		}
+		terms, err := lexicon.Parse(l.name, first, section.String())
+		if err != nil {
+			return fmt.Errorf("read list: %w", err)
+		}
+		for _, t := range terms {
+			for _, f := range t.Forms {
+				for _, c := range classes {
+					v.put(f, t.Compound, c)
+				}
+			}
+		}
+		return nil
+	}
+	lines := bufio.NewScanner(bytes.NewReader(l.text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if !strings.HasPrefix(line, "[") {
+			section.WriteString(lines.Text())
+			section.WriteByte('\n')
+			continue
+		}
+		if err := flush(); err != nil {
+			return err
+		}
+		names, ok := strings.CutSuffix(line[1:], "]")
+		if !ok {
+			return fmt.Errorf("list %s line %d: %q has no ]", l.name, n, line)
+		}
+		var err error
+		if classes, err = v.section(strings.Fields(names)); err != nil {
+			return fmt.Errorf("list %s line %d: %w", l.name, n, err)
+		}
+		section.Reset()
+		first = n + 1
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read list %s: %w", l.name, err)
+	}
+	return flush()
+}
+
+func hasTerms(s string) bool {
+	for line := range strings.Lines(s) {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *vocabulary) section(names []string) ([]int, error) {
+	var classes []int
+	common := false
+	for _, name := range names {
+		if name == "common" {
+			common = true
+			continue
+		}
+		for {
+			n, err := v.number(name)
+			if err != nil {
+				return nil, err
+			}
+			classes = append(classes, n)
+			dot := strings.LastIndexByte(name, '.')
+			if dot < 0 {
+				break
+			}
+			name = name[:dot]
+		}
+	}
+	if len(classes) == 0 {
+		return nil, errors.New("a section names no class")
+	}
+	if common {
+		for _, c := range classes {
+			v.common[c] = true
+		}
+	}
+	return classes, nil
+}
+
+// compile builds the judge from the checked file and its lists.
+func (p *Policy) compile(lists []list) error {
+	v := newVocabulary()
+	var innocent []string
+	for _, l := range lists {
+		switch {
+		case detectorList(l.name):
+		case l.name == "innocent.txt":
+			innocent = wordsOf(l.text)
+		case strings.HasSuffix(l.name, ".words"):
+			if err := v.read(l); err != nil {
+				return err
+			}
+		}
+	}
+	var err error
+	if p.detectors, err = newDetectors(lists); err != nil {
+		return err
+	}
+	if err := p.compileRules(v); err != nil {
+		return err
+	}
+	if err := p.compileRoutes(v); err != nil {
+		return err
+	}
+	if err := p.contextOfLists(v); err != nil {
+		return err
+	}
+	if err := p.compileLexicon(v, innocent); err != nil {
+		return err
+	}
+	p.index(v)
+	p.pool = &sync.Pool{New: func() any { return new(scratch) }}
+	return nil
+}
+
+// wordsOf reads a list of plain words, one or more a line, # before a comment.
+func wordsOf(text []byte) (words []string) {
+	for line := range strings.Lines(string(text)) {
+		line, _, _ = strings.Cut(line, "#")
+		words = append(words, strings.Fields(line)...)
+	}
+	return words
+}
+
+// compileLexicon gives each set of classes that some form has a number, and the lexicon a term for each such set.
+func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
+	type key struct {
+		set      classSet
+		compound lexicon.Compound
+	}
+	numbers := make(map[classSet]int)
+	terms := make(map[key]*lexicon.Term)
+	for f, set := range v.forms {
+		if _, ok := numbers[*set]; !ok {
+			numbers[*set] = len(p.sets)
+			p.sets = append(p.sets, *set)
+		}
+		k := key{*set, f.compound}
+		if terms[k] == nil {
+			terms[k] = &lexicon.Term{Lemma: f.text, Compound: f.compound, Value: numbers[*set]}
+		}
+		terms[k].Forms = append(terms[k].Forms, f.text)
+	}
+	special := func(class string) int32 {
+		var set classSet
+		n, _ := v.class(class)
+		set.add(n)
+		p.sets = append(p.sets, set)
+		return int32(len(p.sets) - 1)
+	}
+	p.special = specialSets{number: special("num"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
+		symbol: special("symbol")}
+	var all []lexicon.Term
+	for _, t := range terms {
+		sort.Strings(t.Forms)
+		t.Lemma = t.Forms[0]
+		all = append(all, *t)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		if all[i].Lemma != all[j].Lemma {
+			return all[i].Lemma < all[j].Lemma
+		}
+		return all[i].Compound < all[j].Compound
+	})
+	var err error
+	if p.lexicon, err = lexicon.Compile(all, innocent); err != nil {
+		return fmt.Errorf("compile lists: %w", err)
+	}
+	return nil
+}
+
+func (p *Policy) compileRules(v *vocabulary) error {
+	p.byName = make(map[string][]int)
+	for i := range p.file.Categories {
+		c := &p.file.Categories[i]
+		for j := range c.Rules {
+			if err := p.compileRule(v, c, &c.Rules[j]); err != nil {
+				return fmt.Errorf("rule %s: %w", c.Rules[j].ID, err)
+			}
+		}
+	}
+	for i := range p.file.Claims {
+		c := &p.file.Claims[i]
+		r := &rule{ID: "claim/" + c.ID, Mode: ModeFlag, Score: 0.7, Find: c.Find, Unless: c.Unless,
+			Description: Words{SV: "liknar det kända påståendet " + quoteSV(c.Claim.SV), EN: "resembles the known claim " + quoteEN(c.Claim.EN)}}
+		if err := p.compileRule(v, p.bullets[Disinformation], r); err != nil {
+			return fmt.Errorf("claim %s: %w", c.ID, err)
+		}
+	}
+	return nil
+}
+
+func quoteSV(s string) string { return "”" + s + "”" }
+func quoteEN(s string) string { return "“" + s + "”" }
+
+func (p *Policy) compileRule(v *vocabulary, c *category, r *rule) error {
+	made := compiled{id: r.ID, description: r.Description, mode: r.Mode, score: r.Score, cat: c, times: r.Times,
+		weigh: c.Context.over(defaultWeights).with(r.Context)}
+	var err error
+	if made.find, err = compileAll(r.Find, v); err != nil {
+		return err
+	}
+	if made.with, err = compileAll(r.With, v); err != nil {
+		return err
+	}
+	if made.unless, err = compileAll(r.Unless, v); err != nil {
+		return err
+	}
+	for _, name := range strings.Fields(r.Detect) {
+		if !detectable(name) {
+			return fmt.Errorf("there is no detector %q", name)
+		}
+		p.byName[name] = append(p.byName[name], len(p.rules))
+	}
+	p.rules = append(p.rules, made)
+	return nil
+}
+
+// detectable tells whether a rule may name this under "detect".
+func detectable(name string) bool {
+	for _, n := range detectorNames {
+		if n == name {
+			return true
+		}
+	}
+	return name == "media" || name == "repeated" || name == "repeated-once"
+}
+
+func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error) {
+	for _, s := range sources {
+		one, err := compilePattern(s, v)
+		if err != nil {
+			return nil, err
+		}
+		for i := range one.parts {
+			one.parts[i].need()
+		}
+		patterns = append(patterns, one)
+	}
+	return patterns, nil
+}
+
+// need works out the classes that a part cannot match without: of each element that must match and has but one class.
+func (pt *part) need() {
+	for i := range pt.elements {
+		e := &pt.elements[i]
+		if e.kind == ofClass && e.min > 0 && !e.not && e.classes.count() == 1 {
+			pt.needs.join(&e.classes)
+		}
+	}
+}
+
+func (s *classSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
+// index notes for each class which patterns to try when a comment has it: each pattern under the element that is rarest.
+func (p *Policy) index(v *vocabulary) {
+	p.byClass = make(map[int][]trigger)
+	for i := range p.rules {
+		for j, pat := range p.rules[i].find {
+			best, cost := -1, 1<<30
+			for k := range pat.parts[0].elements {
+				if c := pat.parts[0].elements[k].cost(v); c < cost {
+					best, cost = k, c
+				}
+			}
+			if best < 0 {
+				continue // compileRule's check has refused these
+			}
+			set := pat.parts[0].elements[best].classes
+			for c := range classWords * 64 {
+				if set.has(c) {
+					p.byClass[c] = append(p.byClass[c], trigger{i, j})
+					p.triggers.add(c)
+				}
+			}
+		}
+	}
+}
+
+// cost guesses how often an element's classes are in a comment.
+func (e *element) cost(v *vocabulary) int {
+	if e.kind != ofClass || e.not || e.min == 0 {
+		return 1 << 30
+	}
+	cost := 0
+	for c := range classWords * 64 {
+		if e.classes.has(c) {
+			cost += 10 + v.size[c]
+			if v.common[c] {
+				cost += 100_000
+			}
+		}
+	}
+	return cost
+}
+
+// examples are what the file says that a rule must match and must spare.
+func (p *Policy) examples(id string) (match, spare []string) {
+	for i := range p.file.Categories {
+		for j := range p.file.Categories[i].Rules {
+			if r := &p.file.Categories[i].Rules[j]; r.ID == id {
+				return r.Match, r.Spare
+			}
+		}
+	}
+	if c := p.claims[strings.TrimPrefix(id, "claim/")]; c != nil {
+		return c.Match, c.Spare
+	}
+	return nil, nil
+}

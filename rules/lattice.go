@@ -1,0 +1,160 @@
+package rules
+
+import (
+	"takhojd/rules/lexicon"
+	"takhojd/rules/text"
+)
+
+// lattice is a comment as patterns see it: words in a row, each with the classes of what it was found to be. A disguised word that
+// takes up several tokens ("i d i o t"), and a term of several words, is one edge from its first token to after its last.
+type lattice struct {
+	tokens []text.Token
+	n      int
+	sets   []classSet // of the policy: what edge.set counts in
+	edges  []edge     // by first token
+	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
+	sent   []int32    // the sentence of each token
+	asks   []bool     // whether each sentence is a question
+	all    classSet   // every class in the comment
+	text   string
+}
+
+type edge struct {
+	from, to int32
+	set      int32
+	disguise text.Disguise
+	form     string
+}
+
+func (l *lattice) edgesAt(i int32) []edge { return l.edges[l.first[i]:l.first[i+1]] }
+
+// sentenceOf is the number of the sentence of token i; past the end it is one that no token has.
+func (l *lattice) sentenceOf(i int) int32 {
+	if i >= len(l.sent) {
+		return -2
+	}
+	return l.sent[i]
+}
+
+func (l *lattice) question(sentence int32) bool {
+	return int(sentence) < len(l.asks) && sentence >= 0 && l.asks[sentence]
+}
+
+// build makes the lattice of a folded text and what the lexicon found in it. special holds the numbers of the classes that are no words.
+func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, sets []classSet, special *specialSets) {
+	l.text, l.tokens, l.sets = s, f.Tokens(), sets
+	l.n = len(l.tokens)
+	l.all = classSet{}
+	l.edges = l.edges[:0]
+	l.first = make0(l.n+2, &l.first)
+	l.edgesOf(found, special)
+	l.sentences(s)
+}
+
+// make0 returns n zeros, from the spare room of buf where there is some.
+func make0(n int, buf *[]int32) []int32 {
+	if cap(*buf) < n {
+		*buf = make([]int32, n+n/2)
+	}
+	z := (*buf)[:n]
+	clear(z)
+	return z
+}
+
+// edgesOf sorts the edges by their first token: counts, then places.
+func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
+	count := func(i int) { l.first[i+1]++ }
+	for i := range l.tokens {
+		if special.of(&l.tokens[i]) >= 0 {
+			count(i)
+		}
+	}
+	for i := range found {
+		count(found[i].First)
+	}
+	for i := 0; i < l.n; i++ {
+		l.first[i+1] += l.first[i]
+	}
+	total := int(l.first[l.n])
+	if cap(l.edges) < total {
+		l.edges = make([]edge, total+total/2)
+	}
+	l.edges = l.edges[:total]
+	// Placed from the back of each token's room: first[i+1] counts down to where token i's room begins.
+	place := func(i int, e edge) {
+		l.first[i+1]--
+		l.edges[l.first[i+1]] = e
+		l.all.join(&l.sets[e.set])
+	}
+	for i := range l.tokens {
+		if s := special.of(&l.tokens[i]); s >= 0 {
+			place(i, edge{from: int32(i), to: int32(i + 1), set: s})
+		}
+	}
+	for i := range found {
+		m := &found[i]
+		place(m.First, edge{from: int32(m.First), to: int32(m.Last + 1), set: int32(m.Value), disguise: m.Disguise, form: m.Form})
+	}
+	// Now first[i+1] is the beginning of token i's room: move down by one.
+	copy(l.first, l.first[1:l.n+1])
+	l.first[l.n] = int32(total)
+}
+
+// sentences numbers the sentences: a full stop, a question or exclamation mark, a line break or a colon after a word ends one. An emoji
+// ends none.
+func (l *lattice) sentences(s string) {
+	l.sent, l.asks = l.sent[:0], l.asks[:0]
+	now := int32(0)
+	l.asks = append(l.asks, false)
+	for i := range l.tokens {
+		t := &l.tokens[i]
+		if i > 0 && t.Before.Has(text.Newline|text.Stop|text.Question|text.Exclaim) && !l.abbreviated(i) {
+			if t.Before.Has(text.Question) {
+				l.asks[now] = true
+			}
+			now++
+			l.asks = append(l.asks, false)
+		}
+		l.sent = append(l.sent, now)
+	}
+	if l.n > 0 {
+		for _, r := range s[l.tokens[l.n-1].Span.End:] {
+			if r == '?' {
+				l.asks[now] = true
+				break
+			}
+		}
+	}
+}
+
+// abbreviated tells whether the stop before token i belongs to an abbreviation ("kl. 22", "bl.a.", "ca. 5").
+func (l *lattice) abbreviated(i int) bool {
+	t := &l.tokens[i]
+	if t.Before.Has(text.Newline | text.Question | text.Exclaim) {
+		return false
+	}
+	switch l.tokens[i-1].Text {
+	case "kl", "ca", "ev", "nr", "st", "tel", "dr", "t", "ex", "bl", "a", "d", "v", "s", "k", "fr", "o", "m", "inkl", "exkl", "mr", "mrs", "resp", "obs":
+		return true
+	}
+	return t.Before&text.Space == 0 && t.Kind == text.Number && l.tokens[i-1].Kind == text.Number
+}
+
+// specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
+type specialSets struct{ number, mention, hashtag, link, symbol int32 }
+
+func (s *specialSets) of(t *text.Token) int32 {
+	switch t.Kind {
+	case text.Number:
+		return s.number
+	case text.Mention:
+		return s.mention
+	case text.Hashtag:
+		return s.hashtag
+	case text.Link:
+		return s.link
+	case text.Symbol:
+		return s.symbol
+	}
+	return -1
+}

@@ -1,0 +1,353 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// A pattern says, over classes of words rather than words, what a rule looks for. Patterns are data: they stand in the policy
+// file, and this is their language.
+//
+//	{you} {be} {adv}* {det}? <{insult}>
+//
+// Elements stand in a row and match consecutive words of one sentence:
+//
+//	{a} {a|b}   a word of the class a (or b); classes are the sections of the files in lists/
+//	word        that word; (this|that) either
+//	x?  x*  x+  none or one; any number; one or more (at most 6)
+//	..  ..5     up to 3 (5) words of any kind
+//	!x          the next word is not x (nothing is consumed)
+//	^  $        the beginning, the end of a sentence
+//	/           here a sentence may end and the next begin
+//	_           any one word
+//	< >         the evidence, if it is less than the whole
+//
+// Parts joined by & all stand in the same sentence, in any order; parts joined by && anywhere in the comment. {?} is a part by
+// itself: the sentence is a question.
+type pattern struct {
+	parts  []part
+	source string
+}
+
+type part struct {
+	elements    []element
+	open, close int  // the evidence: elements[open:close]
+	anywhere    bool // joined to the part before by &&
+	needs       classSet
+}
+
+type element struct {
+	kind     elementKind
+	classes  classSet
+	min, max int
+	not      bool
+}
+
+type elementKind uint8
+
+const (
+	ofClass elementKind = iota
+	anyWord
+	gap
+	atStart
+	atEnd
+	crossing
+	isQuestion
+)
+
+const maxRepeat = 6
+
+// classSet is a set of word classes.
+type classSet [classWords]uint64
+
+const classWords = 12
+
+func (s *classSet) add(c int)      { s[c>>6] |= 1 << (c & 63) }
+func (s *classSet) has(c int) bool { return s[c>>6]&(1<<(c&63)) != 0 }
+
+func (s *classSet) meets(o *classSet) bool {
+	for i := range s {
+		if s[i]&o[i] != 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// covers tells whether s holds all of o.
+func (s *classSet) covers(o *classSet) bool {
+	for i := range s {
+		if o[i]&^s[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *classSet) join(o *classSet) {
+	for i := range s {
+		s[i] |= o[i]
+	}
+}
+
+// namer gives classes their numbers while patterns are compiled.
+type namer interface {
+	// class returns the number of a class of the lists, or false if there is none.
+	class(name string) (int, bool)
+	// words returns the number of the class that holds just these words.
+	words(words []string) (int, error)
+}
+
+func compilePattern(source string, names namer) (*pattern, error) {
+	p := &pattern{source: source}
+	for i, whole := range strings.Split(source, "&&") {
+		for j, text := range strings.Split(whole, "&") {
+			one, err := compilePart(text, names)
+			if err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", source, err)
+			}
+			one.anywhere = i > 0 && j == 0
+			p.parts = append(p.parts, one)
+		}
+	}
+	return p, nil
+}
+
+func compilePart(text string, names namer) (part, error) {
+	made := part{open: -1, close: -1}
+	for _, field := range strings.Fields(text) {
+		if rest, ok := strings.CutPrefix(field, "<"); ok {
+			made.open, field = len(made.elements), rest
+		}
+		closes := strings.HasSuffix(field, ">")
+		e, err := compileElement(strings.TrimSuffix(field, ">"), names)
+		if err != nil {
+			return made, err
+		}
+		made.elements = append(made.elements, e)
+		if closes {
+			made.close = len(made.elements)
+		}
+	}
+	if len(made.elements) == 0 {
+		return made, errors.New("a part is empty")
+	}
+	if len(made.elements) > maxElements {
+		return made, fmt.Errorf("a part has more than %d elements", maxElements)
+	}
+	if made.open < 0 {
+		made.open = 0
+	}
+	if made.close < 0 {
+		made.close = len(made.elements)
+	}
+	if made.open >= made.close {
+		return made, errors.New("< and > enclose nothing")
+	}
+	return made, nil
+}
+
+func compileElement(field string, names namer) (element, error) {
+	e := element{min: 1, max: 1}
+	switch field {
+	case "^":
+		e.kind = atStart
+		return e, nil
+	case "$":
+		e.kind = atEnd
+		return e, nil
+	case "/":
+		e.kind = crossing
+		return e, nil
+	case "{?}":
+		e.kind = isQuestion
+		return e, nil
+	}
+	if rest, ok := strings.CutPrefix(field, ".."); ok {
+		e.kind, e.min, e.max = gap, 0, 3
+		if rest != "" {
+			n, err := strconv.Atoi(rest)
+			if err != nil || n < 1 || n > 20 {
+				return e, fmt.Errorf("the gap %q must be .. or ..1 to ..20", field)
+			}
+			e.max = n
+		}
+		return e, nil
+	}
+	field, e.not = strings.CutPrefix(field, "!")
+	switch {
+	case strings.HasSuffix(field, "?"):
+		field, e.min = field[:len(field)-1], 0
+	case strings.HasSuffix(field, "*"):
+		field, e.min, e.max = field[:len(field)-1], 0, maxRepeat
+	case strings.HasSuffix(field, "+"):
+		field, e.max = field[:len(field)-1], maxRepeat
+	}
+	if field == "_" {
+		e.kind = anyWord
+		return e, nil
+	}
+	return e, e.fill(field, names)
+}
+
+// fill finds the classes that an element names.
+func (e *element) fill(field string, names namer) error {
+	inner, braces := strings.CutPrefix(field, "{")
+	if braces {
+		inner, braces = strings.CutSuffix(inner, "}")
+		if !braces {
+			return fmt.Errorf("%q has no }", field)
+		}
+		for _, name := range strings.Split(inner, "|") {
+			c, ok := names.class(name)
+			if !ok {
+				return fmt.Errorf("no class %q in the lists", name)
+			}
+			e.classes.add(c)
+		}
+		return nil
+	}
+	field = strings.TrimSuffix(strings.TrimPrefix(field, "("), ")")
+	if strings.ContainsAny(field, "{}()<>") || field == "" {
+		return fmt.Errorf("%q is no element", field)
+	}
+	c, err := names.words(strings.Split(field, "|"))
+	if err != nil {
+		return err
+	}
+	e.classes.add(c)
+	return nil
+}
+
+const maxElements = 24
+
+// matcher runs patterns over one comment's lattice.
+type matcher struct {
+	l    *lattice
+	part *part
+	at   [maxElements + 1]int32 // where each element began
+	sent int32
+	fuel int
+}
+
+// find looks for the part at or after the word from, within the sentence only (any if only < 0), and returns the words of the match
+// and of the evidence.
+func (m *matcher) find(pt *part, from int, only int32) (evidence, whole span, ok bool) {
+	m.part = pt
+	for i := from; i < m.l.n || (i == 0 && m.l.n == 0); i++ {
+		s := m.l.sentenceOf(i)
+		if only >= 0 && s != only {
+			if s > only {
+				break
+			}
+			continue
+		}
+		if i >= m.l.n {
+			break
+		}
+		m.sent = s
+		if m.run(0, int32(i), 0) {
+			end := m.at[len(pt.elements)]
+			return span{m.at[pt.open], m.at[pt.close]}, span{int32(i), end}, true
+		}
+		if m.fuel <= 0 {
+			break
+		}
+	}
+	return span{}, span{}, false
+}
+
+// span is a stretch of words: from start up to, not including, end.
+type span struct{ start, end int32 }
+
+// run matches the elements from e on at the word pos; count is how often e has matched already.
+func (m *matcher) run(e int, pos int32, count int) bool {
+	if m.fuel--; m.fuel <= 0 {
+		return false
+	}
+	if count == 0 {
+		m.at[e] = pos
+	}
+	if e == len(m.part.elements) {
+		return true
+	}
+	el := &m.part.elements[e]
+	switch el.kind {
+	case atStart:
+		return (pos == 0 || m.l.sentenceOf(int(pos)) != m.l.sentenceOf(int(pos)-1)) && m.run(e+1, pos, 0)
+	case atEnd:
+		return (int(pos) >= m.l.n || pos > 0 && m.l.sentenceOf(int(pos)) != m.l.sentenceOf(int(pos)-1)) && m.run(e+1, pos, 0)
+	case isQuestion:
+		return m.l.question(m.sent) && m.run(e+1, pos, 0)
+	case crossing:
+		before := m.sent
+		if int(pos) < m.l.n {
+			m.sent = m.l.sentenceOf(int(pos))
+		}
+		if m.run(e+1, pos, 0) {
+			return true
+		}
+		m.sent = before
+		return false
+	case gap:
+		return m.runGap(e, pos, el.max)
+	}
+	if el.not {
+		return !m.next(el, pos) && m.run(e+1, pos, 0)
+	}
+	return m.runWord(el, e, pos, count)
+}
+
+func (m *matcher) runGap(e int, pos int32, most int) bool {
+	for k := 0; ; k++ {
+		if m.run(e+1, pos, 0) {
+			return true
+		}
+		if k == most || int(pos) >= m.l.n || m.l.sentenceOf(int(pos)) != m.sent {
+			return false
+		}
+		pos++
+	}
+}
+
+func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
+	if count < el.max && int(pos) < m.l.n && m.l.sentenceOf(int(pos)) == m.sent {
+		if el.kind == anyWord {
+			if m.run(e, pos+1, count+1) {
+				return true
+			}
+		} else {
+			before := m.sent
+			for _, x := range m.l.edgesAt(pos) {
+				if !m.l.sets[x.set].meets(&el.classes) {
+					continue
+				}
+				m.sent = m.l.sentenceOf(int(x.to) - 1)
+				if m.run(e, x.to, count+1) {
+					return true
+				}
+				m.sent = before
+			}
+		}
+	}
+	return count >= el.min && m.runOn(e, pos, count)
+}
+
+// runOn goes to the next element; where e matched nothing, its place is where the next begins.
+func (m *matcher) runOn(e int, pos int32, count int) bool {
+	return m.run(e+1, pos, 0)
+}
+
+func (m *matcher) next(el *element, pos int32) bool {
+	if int(pos) >= m.l.n || m.l.sentenceOf(int(pos)) != m.sent {
+		return false
+	}
+	for _, x := range m.l.edgesAt(pos) {
+		if m.l.sets[x.set].meets(&el.classes) {
+			return true
+		}
+	}
+	return false
+}
