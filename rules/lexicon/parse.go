@@ -53,11 +53,8 @@ func parseTerm(s string) (Term, error) {
 		return t, nil
 	}
 	bare, undotted := strings.CutSuffix(s, "^")
-	if inner, ok := strings.CutPrefix(bare, "*"); ok {
-		bare, t.Compound = inner, Head
-	}
-	if inner, after, ok := strings.Cut(bare, "*"); ok && (after == "" || after[0] == '~') {
-		bare, t.Compound = inner+after, t.Compound|Modifier
+	if !strings.Contains(bare, " ") {
+		bare, t.Compound = stars(bare)
 	}
 	if bare == "" || strings.ContainsAny(bare, "*^{}[]()|<>") {
 		return t, fmt.Errorf("%q is no term", s)
@@ -90,6 +87,22 @@ func parseTerm(s string) (Term, error) {
 		t.Forms = unique(t.Forms)
 	}
 	return t, nil
+}
+
+// stars takes the stars off a word, or off each of its alternatives, and says what they ask for.
+func stars(s string) (string, Compound) {
+	var c Compound
+	words := strings.Split(s, "/")
+	for i, w := range words {
+		if inner, ok := strings.CutPrefix(w, "*"); ok {
+			w, c = inner, c|Head
+		}
+		if inner, after, ok := strings.Cut(w, "*"); ok && (after == "" || after[0] == '~') {
+			w, c = inner+after, c|Modifier
+		}
+		words[i] = w
+	}
+	return strings.Join(words, "/"), c
 }
 
 // alternatives reads "slå/slår" and "idiot~n".
