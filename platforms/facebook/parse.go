@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"takhojd/platforms"
 )
@@ -192,6 +193,8 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 	*s = ""
 	switch {
 	case len(b) == 0:
+	case b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b): // nothing to decode, as in all but strange names
+		*s = scalar(b[1 : len(b)-1])
 	case b[0] == '"':
 		var text string
 		if err := json.Unmarshal(b, &text); err != nil {

@@ -43,6 +43,9 @@ type quota struct {
 // RetryAfterError without waiting.
 func (u *usage) wait(ctx context.Context, now time.Time) error {
 	u.mu.Lock()
+	if u.level >= stopFrom && !now.Before(u.blocked) {
+		u.level = 0 // regained, as far as anybody knows; the next answer tells
+	}
 	level, blocked := u.level, u.blocked
 	u.mu.Unlock()
 	if now.Before(blocked) {

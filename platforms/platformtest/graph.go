@@ -96,6 +96,7 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
+	unknown := s.identify(c)
 	entry := Call{Method: c.method, Path: r.URL.Path, Action: c.action(), Comment: c.object}
 	c.log = s.world.receive(entry)
 	if s.opts.OnCall != nil {
@@ -109,7 +110,11 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	if entry.Action == "hide" && s.chance.throw(f.RemoveBeforeHide, "remove before hide", key) {
 		_ = s.Remove(c.object) // gone already is as good
 	}
-	result, refusal := s.execute(c)
+	var result any
+	refusal := unknown
+	if refusal == nil {
+		result, refusal = s.execute(c)
+	}
 	if refusal != nil {
 		s.refuse(w, c, f, refusal)
 		return
@@ -278,9 +283,6 @@ func (c *graphCall) action() string {
 
 // execute does what is asked, or says why not.
 func (s *Server) execute(c *graphCall) (any, *graphError) {
-	if e := s.identify(c); e != nil {
-		return nil, e
-	}
 	if c.object == "me" {
 		c.object = c.caller.page.ID
 		if c.caller.user {
