@@ -115,14 +115,14 @@ func (s *search) heads(w string, i int) int {
 // ending finds the longest head that w ends in with at least two bytes before it: where it begins, and its number and 1.
 func (l *Lexicon) ending(w string) (at int, id int32) {
 	n := int32(0)
-	for k := len(w) - 1; k >= 2; k-- {
+	for k := len(w) - 1; k >= 0; k-- {
 		if n = l.back.child(n, w[k]); n == 0 {
 			break
 		}
-		switch x := l.back.nodes[n]; {
+		switch x := &l.back.nodes[n]; {
 		case x.part&spares != 0:
 			id = 0
-		case x.part&begins != 0:
+		case x.part&begins != 0 && k >= 2:
 			at, id = k, x.word
 		}
 	}

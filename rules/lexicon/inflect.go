@@ -71,7 +71,7 @@ func fifth(w string) []string {
 func adjective(w string) []string {
 	switch {
 	case ends(w, "ad"):
-		return []string{w, cut(w, "d") + "t", w + "e", w + "es"}
+		return []string{w, cut(w, "d") + "t", w + "e"}
 	case ends(w, "a", "e"):
 		return []string{w, w + "s"}
 	case ends(w, "en"):
@@ -96,7 +96,7 @@ func adjective(w string) []string {
 	return append([]string{w, w + "t"}, compared(doubled(w))...)
 }
 
-func compared(stem string) []string { return with(stem, "a", "e", "are", "ast", "aste", "as") }
+func compared(stem string) []string { return with(stem, "a", "e", "are", "ast", "aste") }
 
 // weak is the first conjugation: kasta, kastar, kastade, kastat, kastad, kastas.
 func weak(w string) []string {
