@@ -73,8 +73,10 @@ func (d *detectors) entry(list, section, line string) error {
 		d.addNames(low, cueFirst)
 	case "firstnames.txt unsure":
 		d.addNames(low, cueFirst|cueUnsure)
-	case "places.txt ":
+	case "places.txt local":
 		d.cues.add(low, cuePlace)
+	case "places.txt other":
+		d.cues.add(low, cuePlace|cueCommon)
 	case "officials.txt ":
 		put(&d.politicians, low)
 	case "illness.txt ill":

@@ -117,10 +117,10 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	}
 	first := n.cues&cueFirst != 0
 	role, political := r.roleBefore(i)
-	if !first && !(n.title && !r.street(i) && (role || r.words[i].kind&wordFirst == 0)) {
+	if !first && !(role && n.title && !r.street(i)) {
 		return person{}, -1
 	}
-	last, surname := d.surnames(r, n, first || role)
+	last, surname := d.surnames(r, n)
 	switch {
 	case surname && d.house(r, last):
 		return person{}, -1
@@ -145,7 +145,7 @@ func within1(set map[string]bool, name string) bool {
 }
 
 // surnames goes on from a first name over further names, and tells whether there is a surname among them.
-func (d *detectors) surnames(r *reading, n name, known bool) (last int, surname bool) {
+func (d *detectors) surnames(r *reading, n name) (last int, surname bool) {
 	last = n.last
 	for k := 0; k < 3 && last+1 < len(r.words); k++ {
 		gap := r.gap(last)
@@ -158,13 +158,11 @@ func (d *detectors) surnames(r *reading, n name, known bool) (last int, surname 
 		long := next.odd || w.end-w.start > 2
 		plainLower := !next.title && !next.odd
 		switch {
-		case !ok && !(known && plainLower && n.cues&cueUnsure == 0 && strongSurname(r.bytes(last+1)) && w.cues&cueCommon == 0):
+		case !ok && !(plainLower && n.cues&cueFirst != 0 && n.cues&cueUnsure == 0 && strongSurname(r.bytes(last+1)) && w.cues&cueCommon == 0):
 			return last, surname
 		case !ok:
 			return last + 1, true
 		case next.cues&(cuePlace|cueCommon|cuePublic) != 0 && next.cues&cueFirst == 0 || r.street(last+1) || !long && !hyphen:
-			return last, surname
-		case !known && !surnameShape(r.bytes(next.last)):
 			return last, surname
 		case plainLower && !strongSurname(r.bytes(last+1)) && w.kind&wordUpper == 0:
 			return last, surname
@@ -223,8 +221,11 @@ func (r *reading) saint(i int) bool {
 
 // house tells whether what looked like a person is a house, a street or a prize: "Astrid Lindgrens barnsjukhus".
 func (d *detectors) house(r *reading, last int) bool {
-	if r.street(last) || last+1 >= len(r.words) {
-		return r.street(last)
+	if r.street(last) || r.houseEnd(last) {
+		return true
+	}
+	if last+1 >= len(r.words) {
+		return false
 	}
 	next := r.words[last+1]
 	if r.low[r.words[last].end-1] != 's' || len(r.gap(last)) != 1 {
@@ -233,9 +234,15 @@ func (d *detectors) house(r *reading, last int) bool {
 	if next.cues&(cuePlace|cuePublic) != 0 || r.street(last+1) {
 		return true
 	}
-	for _, end := range [...]string{"sjukhus", "sjukhuset", "gata", "väg", "plan", "torg", "skola", "skolan", "museum", "park", "hus", "gymnasium", "minnesfond",
-		"pris", "stiftelse", "fond", "gränd"} {
-		if bytes.HasSuffix(r.bytes(last+1), []byte(end)) {
+	return r.houseEnd(last + 1)
+}
+
+// houseEnd tells whether a word ends as the names of houses, schools, prizes and foundations do.
+func (r *reading) houseEnd(i int) bool {
+	w := bytes.TrimSuffix(r.bytes(i), []byte("s"))
+	for _, end := range [...]string{"sjukhu", "sjukhuset", "huset", "skola", "skolan", "museum", "museet", "gymnasium", "gymnasiet", "fond", "fonden", "priset", "stiftelse",
+		"stiftelsen", "kliniken", "mottagningen", "centrum", "hemmet", "kyrka", "kyrkan", "sällskapet", "institutet", "akademin"} {
+		if bytes.HasSuffix(w, []byte(end)) {
 			return true
 		}
 	}
@@ -320,19 +327,18 @@ func (d *detectors) circumstances(r *reading, found []detection) []detection {
 	return found
 }
 
-// circumstance tells whether what is said of a person is private, and the word up to which it stands.
+// circumstance tells whether what is said of a person is private, and the word up to which it stands. Well-known people are spoken of
+// everywhere; of a private person somebody says where the person works, lives or was seen, or whose friend or doctor it is.
 func (d *detectors) circumstance(r *reading, p person) (detectionKind, int) {
 	ill := d.illness(r, p)
 	kin := p.first > 0 && r.words[p.first-1].cues&cueKin != 0 && r.cue(p.first-2)&cueMine != 0
+	private := p.role || d.telling(r, p)
 	switch {
-	case ill >= 0 && p.full && !r.ownIllness(p, ill):
+	case ill >= 0 && p.full && private && !r.ownIllness(p, ill):
 		return kindHealth, ill
 	case ill >= 0 && (p.full || p.role):
 		return kindCircumstance, ill
-	case p.full:
-		if r.addressed(p) {
-			return 0, 0
-		}
+	case p.full && private && !r.addressed(p):
 		return kindCircumstance, p.last
 	case p.role && (d.telling(r, p) || kin && r.ageAfter(p)):
 		return kindCircumstance, p.last
@@ -340,22 +346,28 @@ func (d *detectors) circumstance(r *reading, p person) (detectionKind, int) {
 	return 0, 0
 }
 
-// illness gives the word in the sentences from p on that tells of an illness or treatment that is tied to p, or -1.
+// illness gives the word that tells of an illness or treatment of p, or -1: soon after a word that ties it to p ("har", "är"), in the
+// same sentence or in one that goes on with "han" or "hon".
 func (d *detectors) illness(r *reading, p person) int {
-	const far = 24
-	linked, stays := false, false
-	for i := p.last + 1; i < len(r.words) && i <= p.last+far && r.words[i].sentence == r.words[p.first].sentence; i++ {
+	const far, close = 24, 5
+	tie, stays := -1, false
+	sentence := r.words[p.first].sentence
+	for i := p.last + 1; i < len(r.words) && i <= p.last+far; i++ {
 		w := r.bytes(i)
-		linked = linked || d.ties[string(w)]
-		stays = stays || d.stays[string(w)]
-		if linked && d.ill.match(w) || stays && d.wards[string(w)] {
-			if string(r.bytes(i-1)) == "för" && linked { // "fick sparken för missbruk" is said of a deed
-				return i
+		if r.words[i].sentence != sentence {
+			if r.words[i].kind&wordFirst == 0 || r.words[i].cues&cueThird == 0 {
+				return -1
 			}
-			return i
+			sentence = r.words[i].sentence
 		}
-		if bytes.HasPrefix(w, []byte("smitta")) || bytes.HasPrefix(w, []byte("behandla")) && !bytes.HasSuffix(w, []byte("s")) {
+		switch {
+		case bytes.HasPrefix(w, []byte("smitta")), bytes.HasPrefix(w, []byte("behandla")) && !bytes.HasSuffix(w, []byte("s")):
 			return -1
+		case (tie >= 0 && i-tie <= close || i == p.last+1) && d.ill.match(w), stays && i-tie <= close && d.wards[string(w)]:
+			return i
+		case d.ties[string(w)]:
+			tie = i
+			stays = d.stays[string(w)]
 		}
 	}
 	return -1
@@ -378,12 +390,18 @@ func (r *reading) ownIllness(p person, ill int) bool {
 	return ill > p.last+2
 }
 
-// telling tells whether the sentence of p says where p is, works or is treated, or spreads talk.
+// telling tells whether the sentence of p says where p is, works or is treated, spreads talk, or tells of a meeting with the writer.
 func (d *detectors) telling(r *reading, p person) bool {
 	sentence := r.words[p.first].sentence
 	for i := max(0, p.first-12); i < len(r.words) && i < p.last+16; i++ {
-		if w := r.words[i]; w.sentence == sentence && (i < p.first || i > p.last) &&
-			(w.cues&(cuePublic|cueGossip) != 0 || w.cues&cuePlace != 0 && w.kind&wordTitle != 0) {
+		w := r.words[i]
+		if w.sentence != sentence || i >= p.first && i <= p.last {
+			continue
+		}
+		switch {
+		case w.cues&(cuePublic|cueGossip) != 0, w.cues&cuePlace != 0 && w.kind&wordTitle != 0 && w.cues&cueCommon == 0, r.houseEnd(i):
+			return true
+		case p.full && w.cues&(cueMe|cueMine|cueSeen) != 0, p.full && w.cues&cueWork != 0 && i > p.last && i <= p.last+3:
 			return true
 		}
 	}

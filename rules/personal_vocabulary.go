@@ -33,15 +33,17 @@ const (
 	cueAt                       // snabel
 	cueCall                     // imperatives that take a person: ring, mejla, sms:a
 	cueGossip                   // visst, tydligen
+	cueSeen                     // såg, känner
+	cueWork                     // jobbar, kör
 )
 
 // cueWords are the words of each cue that belong to the language rather than to a policy. An asterisk stands for nothing here: every
 // form is spelled out, since a look-up must not cost more than a hash.
 var cueWords = map[cues]string{
-	cueMe:   "jag mig mej ja' oss vi me us we",
-	cueMine: "min mitt mina mitt' mins vår vårt våra my our mine",
-	cueThird: "han hon hen honom henne hans hennes hens deras dennes dennas hanses dens han' he she him his her hers their " +
-		"them theirs vederbörande vederbörandes denne denna",
+	cueMe:    "jag mig mej ja' oss vi me us we",
+	cueMine:  "min mitt mina mitt' mins vår vårt våra my our mine",
+	cueThird: "han hon hen he she denne vederbörande",
+	cueTheir: "honom henne hans hennes hens deras dennes dennas him his hers her their vederbörandes",
 	cueKin: "granne grannen grannens grannes grannar grannarna svägerska svägerskan svåger svågern syster systern syrra syrran bror brodern " +
 		"brorsa brorsan mamma mamman mor modern morsa morsan pappa pappan fadern farsa farsan mormor morfar farmor farfar son sonen " +
 		"dotter dottern sonens dotterns barnbarn barnbarnet kusin kusinen moster mostern faster fastern farbror morbror " +
@@ -95,6 +97,8 @@ var cueWords = map[cues]string{
 	cueAt:  "snabel snabela snabla at kanelbulle",
 	cueCall: "ring ringa mejla maila kontakta sms:a smsa messa fråga bombardera hälsa besök sök hör nå skriv skicka tryck call text " +
 		"email contact kolla prata tala snacka",
+	cueSeen:   "känner kände såg sett träffade träffat mötte stötte bredvid bemötte bemötande",
+	cueWork:   "jobbar jobbade arbetar arbetade kör körde sitter satt står stod vikarierar undervisar bor bodde",
 	cueGossip: "visst tydligen nämligen ryktas sägs visstnog gråt grät ledsen full",
 }
 
