@@ -180,6 +180,9 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /state", s.serveState)
 	mux.HandleFunc("POST /simulate/{what}", s.serveSimulate)
 	mux.HandleFunc("GET /photo/{file}", s.servePhoto)
+	mux.HandleFunc("GET /{$}", s.servePublicIndex)
+	mux.HandleFunc("GET /public/{post}", s.servePublicPost)
+	mux.HandleFunc("GET /public.css", s.servePublicStyle)
 	mux.HandleFunc("/", s.serveGraph)
 	return mux
 }

@@ -20,6 +20,8 @@ type inbox struct {
 	mu     sync.Mutex
 	events []platforms.Event
 	fail   int // how many deliveries to refuse first
+	// largest is how many events came at once, at most.
+	largest int
 }
 
 func (in *inbox) sink(_ context.Context, events []platforms.Event) error {
@@ -30,6 +32,7 @@ func (in *inbox) sink(_ context.Context, events []platforms.Event) error {
 		return context.DeadlineExceeded
 	}
 	in.events = append(in.events, events...)
+	in.largest = max(in.largest, len(events))
 	return nil
 }
 

@@ -35,7 +35,7 @@ type Post struct {
 	// ID is the platform's, "<page>_<number>"; the server chooses one where it is empty.
 	ID string `json:"id"`
 	// Name is the test's own name for the post; it may stand for the ID in calls to [Server].
-	Name   string    `json:"name,omitempty"`
+	Name   string    `json:"name"`
 	Page   string    `json:"page"`
 	Text   string    `json:"text"`
 	Posted time.Time `json:"posted_at"`
@@ -46,10 +46,10 @@ type Comment struct {
 	// ID is the platform's, "<post number>_<number>"; the server chooses one where it is empty.
 	ID string `json:"id"`
 	// Name is the test's own name for the comment; it may stand for the ID in calls to [Server].
-	Name string `json:"name,omitempty"`
+	Name string `json:"name"`
 	// Post is the post's ID or name, Parent the ID or name of the comment that this one answers, if any.
 	Post   string `json:"post"`
-	Parent string `json:"parent,omitempty"`
+	Parent string `json:"parent"`
 	// AuthorID is the author as the page knows them. With no AuthorID the platform tells nobody who wrote it.
 	AuthorID string `json:"author_id"`
 	Author   string `json:"author,omitempty"`
