@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"takhojd/platforms"
+)
+
+// Config is the one file that `serve` is told. Unknown keys are errors, with line and column.
+type Config struct {
+	// Data is the folder of the database and the log's signing key. It is made where it is missing.
+	Data string `yaml:"data"`
+	// Authority is whose records these are, in people's words.
+	Authority string `yaml:"authority"`
+	// Origin names the hash log, on the first line of every checkpoint: a name that is the authority's alone, as a domain name. It is
+	// chosen once.
+	Origin string `yaml:"origin"`
+	// Policy is the policy file; empty is the built-in one of Region Stockholm.
+	Policy string `yaml:"policy"`
+	// LogLevel is debug, info (the default), warn or error.
+	LogLevel   string           `yaml:"log_level"`
+	Console    ConsoleConfig    `yaml:"console"`
+	Webhooks   ListenConfig     `yaml:"webhooks"`
+	Operations ListenConfig     `yaml:"operations"`
+	Facebook   FacebookConfig   `yaml:"facebook"`
+	Moderation ModerationConfig `yaml:"moderation"`
+	Channels   []ChannelConfig  `yaml:"channels"`
+}
+
+// ConsoleConfig is where the web pages are.
+type ConsoleConfig struct {
+	Address string `yaml:"address"`
+	// PublicURL is where browsers find it. When it begins with https, TLS stands in front and cookies are for https only.
+	PublicURL string `yaml:"public_url"`
+}
+
+// ListenConfig is where a server listens.
+type ListenConfig struct {
+	Address string `yaml:"address"`
+}
+
+// FacebookConfig is the app at Meta that all Facebook channels share.
+type FacebookConfig struct {
+	// BaseURL is where the Graph API is; empty is Meta's own.
+	BaseURL     string `yaml:"base_url"`
+	Version     string `yaml:"version"`
+	AppID       string `yaml:"app_id"`
+	AppSecret   Secret `yaml:"app_secret"`
+	VerifyToken Secret `yaml:"verify_token"`
+}
+
+// ModerationConfig tunes the path. Zero values are the defaults of package moderation.
+type ModerationConfig struct {
+	PollEvery  Duration `yaml:"poll_every"`
+	Backfill   Duration `yaml:"backfill"`
+	MediaWait  Duration `yaml:"media_wait"`
+	Backoff    Duration `yaml:"backoff"`
+	BackoffMax Duration `yaml:"backoff_max"`
+	// MediaFromPrivateAddresses lets pictures be fetched from private addresses. Only for a simulated platform.
+	MediaFromPrivateAddresses bool `yaml:"media_from_private_addresses"`
+}
+
+// ChannelConfig is one channel, with what the region's guidelines for digital communication demand of it (2.2, principles 1–4).
+type ChannelConfig struct {
+	// ID names the channel in every record. It is chosen once.
+	ID       string `yaml:"id"`
+	Platform string `yaml:"platform"`
+	// Account is the platform's own id of the page.
+	Account string `yaml:"account"`
+	Name    string `yaml:"name"`
+	// Purpose, Owner, ResponseTarget and Reviewed (a date, 2026-05-01) are what doctor looks for.
+	Purpose        string   `yaml:"purpose"`
+	Owner          string   `yaml:"owner"`
+	ResponseTarget Duration `yaml:"response_target"`
+	Reviewed       string   `yaml:"reviewed"`
+	// HideQuota is how many comments the bot may hide here a day. Absent, it is the policy's own; 0 lets the bot only flag.
+	HideQuota *int   `yaml:"hide_quota"`
+	Token     Secret `yaml:"token"`
+}
+
+// Secret says where a secret is: in a file, or in an environment variable. It never stands in the configuration itself.
+type Secret struct {
+	File string `yaml:"file"`
+	Env  string `yaml:"env"`
+}
+
+// Read returns the secret.
+func (s Secret) Read() (string, error) {
+	switch {
+	case s.File != "" && s.Env != "":
+		return "", errors.New("a secret is in a file or in the environment, not both")
+	case s.File != "":
+		b, err := os.ReadFile(s.File)
+		if err != nil {
+			return "", fmt.Errorf("secret: %w", err)
+		}
+		return strings.TrimSpace(string(b)), nil
+	case s.Env != "":
+		v, ok := os.LookupEnv(s.Env)
+		if !ok {
+			return "", fmt.Errorf("secret: the environment has no %s", s.Env)
+		}
+		return v, nil
+	}
+	return "", nil
+}
+
+// Duration is a time.Duration that is written "5m" or "4h", and also "30d".
+type Duration time.Duration
+
+// UnmarshalYAML reads a duration.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	text := strings.Trim(strings.TrimSpace(string(b)), `"'`)
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := time.ParseDuration(days + "h")
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is no time span: write 30s, 5m, 4h or 30d", text)
+		}
+		*d = Duration(n * 24)
+		return nil
+	}
+	n, err := time.ParseDuration(text)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%q is no time span: write 30s, 5m, 4h or 30d", text)
+	}
+	*d = Duration(n)
+	return nil
+}
+
+// loadConfig reads and checks a configuration file. Relative paths in it are relative to its folder.
+func loadConfig(path string) (Config, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Config{}, fmt.Errorf("configuration: %w", err)
+	}
+	defer f.Close()
+	var c Config
+	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, true))
+	}
+	folder := filepath.Dir(path)
+	for _, p := range []*string{&c.Data, &c.Policy, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File} {
+		within(folder, p)
+	}
+	for i := range c.Channels {
+		within(folder, &c.Channels[i].Token.File)
+	}
+	if err := c.check(); err != nil {
+		return Config{}, fmt.Errorf("configuration: %s: %w", path, err)
+	}
+	return c, nil
+}
+
+func within(folder string, path *string) {
+	if *path != "" && !filepath.IsAbs(*path) {
+		*path = filepath.Join(folder, *path)
+	}
+}
+
+func (c *Config) check() error {
+	if c.Data == "" {
+		return errors.New("data: where is the database to be?")
+	}
+	if c.Origin == "" {
+		return errors.New("origin: what is the log's name? A domain name of the authority's, chosen once")
+	}
+	if strings.ContainsAny(c.Origin, " +\n\t") {
+		return fmt.Errorf("origin: %q must not contain spaces or +", c.Origin)
+	}
+	if c.LogLevel == "" {
+		c.LogLevel = "info"
+	}
+	seen := map[string]bool{}
+	for i, channel := range c.Channels {
+		if err := channel.check(); err != nil {
+			return fmt.Errorf("channels[%d]: %w", i, err)
+		}
+		if seen[channel.ID] {
+			return fmt.Errorf("channels[%d]: the id %s is taken", i, channel.ID)
+		}
+		seen[channel.ID] = true
+	}
+	return nil
+}
+
+func (c ChannelConfig) check() error {
+	switch {
+	case c.ID == "" || strings.ContainsAny(c.ID, " /\n\t"):
+		return fmt.Errorf("id: %q must be there, without spaces and slashes", c.ID)
+	case platforms.Platform(c.Platform) != platforms.Facebook:
+		return fmt.Errorf("platform: %q has no adapter yet: there is facebook", c.Platform)
+	case c.Account == "":
+		return errors.New("account: which page is it?")
+	case c.HideQuota != nil && *c.HideQuota < 0:
+		return fmt.Errorf("hide_quota: %d is negative", *c.HideQuota)
+	}
+	if c.Reviewed != "" {
+		if _, err := time.Parse(time.DateOnly, c.Reviewed); err != nil {
+			return fmt.Errorf("reviewed: %q is no date like 2026-05-01", c.Reviewed)
+		}
+	}
+	return nil
+}
+
+// defaultResponseTarget is when a flag counts as late on a channel that does not say.
+const defaultResponseTarget = 24 * time.Hour
+
+// channel is the channel as the rest of the program knows it.
+func (c ChannelConfig) channel(quota int) platforms.Channel {
+	if c.HideQuota != nil {
+		quota = *c.HideQuota
+	}
+	reviewed, _ := time.Parse(time.DateOnly, c.Reviewed) // checked when it was loaded; zero when absent
+	target := time.Duration(c.ResponseTarget)
+	if target == 0 {
+		target = defaultResponseTarget
+	}
+	name := c.Name
+	if name == "" {
+		name = c.ID
+	}
+	return platforms.Channel{ID: c.ID, Platform: platforms.Platform(c.Platform), Account: c.Account, Name: name, Purpose: c.Purpose, Owner: c.Owner,
+		ResponseTarget: target, Reviewed: reviewed, HideQuota: quota}
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+func serveCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "serve --config FILE",
+		Short: "Run the bot and its console",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			cfg, err := loadConfig(path)
+			if err != nil {
+				return err
+			}
+			log, err := newLog(c.ErrOrStderr(), cfg.LogLevel)
+			if err != nil {
+				return err
+			}
+			s, err := newService(c.Context(), cfg, log)
+			if err != nil {
+				return err
+			}
+			return errors.Join(s.run(c.Context()), s.close())
+		},
+	}
+	c.Flags().StringVar(&path, "config", "takhojd.yaml", "the configuration file")
+	return c
+}

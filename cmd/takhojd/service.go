@@ -1,0 +1,375 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"takhojd/archive"
+	"takhojd/moderation"
+	"takhojd/moderation/console"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/platforms/facebook"
+	"takhojd/rules"
+)
+
+// databaseName and keyName are the files in the data folder.
+const (
+	databaseName = "takhojd.db"
+	keyName      = "log.key"
+)
+
+// drainTime bounds how long a server waits for its last requests when it is told to stop.
+const drainTime = 20 * time.Second
+
+// books is what is kept: the database and the archive in it.
+type books struct {
+	db      *store.DB
+	archive *archive.Archive
+}
+
+// openBooks opens the database in a data folder, and the log with its key.
+func openBooks(ctx context.Context, data, origin string) (*books, error) {
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return nil, fmt.Errorf("data folder: %w", err)
+	}
+	key, err := archive.OpenKey(filepath.Join(data, keyName), origin)
+	if err != nil {
+		return nil, err
+	}
+	db, err := store.Open(ctx, filepath.Join(data, databaseName))
+	if err != nil {
+		return nil, err
+	}
+	a, err := archive.New(db, key)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &books{db: db, archive: a}, nil
+}
+
+// service is the bot with its console: all of it that runs.
+type service struct {
+	*books
+	cfg       Config
+	log       *zap.Logger
+	registry  *prometheus.Registry
+	policy    *rules.Policy
+	moderator *moderation.Moderator
+	console   *console.Server
+	webhook   http.Handler
+	listeners []listener
+}
+
+type listener struct {
+	name    string
+	net     net.Listener
+	handler http.Handler
+}
+
+// newService opens and checks everything that can fail, before anything runs.
+func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, err error) {
+	s := &service{cfg: cfg, log: log, registry: prometheus.NewRegistry()}
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if s.policy, err = loadPolicy(cfg.Policy); err != nil {
+		return nil, err
+	}
+	if s.books, err = openBooks(ctx, cfg.Data, cfg.Origin); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := s.connect(); err != nil {
+		return nil, err
+	}
+	s.gauges()
+	s.console, err = console.New(console.Config{DB: s.db, Desk: s.moderator, Records: s.books.archive, Log: log, Metrics: s.registry,
+		Secure: strings.HasPrefix(cfg.Console.PublicURL, "https://"), PublicURL: cfg.Console.PublicURL})
+	if err != nil {
+		return nil, err
+	}
+	return s, s.listen()
+}
+
+// loadPolicy loads a policy file, and refuses one that fails its own examples. "" is the built-in one.
+func loadPolicy(path string) (*rules.Policy, error) {
+	if path == "" {
+		return rules.Default()
+	}
+	p, err := rules.LoadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if failures := p.Test(); len(failures) > 0 {
+		return nil, fmt.Errorf("policy %s: %d of its own examples fail; `takhojd policy test %s` lists them", path, len(failures), path)
+	}
+	return p, nil
+}
+
+// connect makes the adapters, the moderator and the webhook.
+func (s *service) connect() error {
+	cfg := s.cfg
+	metrics := facebook.NewMetrics(s.registry)
+	secret, verify, err := cfg.Facebook.secrets()
+	if err != nil {
+		return err
+	}
+	pages, err := cfg.facebookPages(s.policy.HideQuota(), s.log, metrics)
+	if err != nil {
+		return err
+	}
+	var channels []platforms.Channel
+	byAccount := map[string]platforms.Channel{}
+	adapters := map[string]moderation.Adapter{}
+	for _, page := range pages {
+		channel := page.Channel()
+		channels = append(channels, channel)
+		byAccount[channel.Account], adapters[channel.ID] = channel, page
+	}
+	media := moderation.PublicClient()
+	if cfg.Moderation.MediaFromPrivateAddresses {
+		media = moderation.LocalClient()
+	}
+	s.moderator, err = moderation.New(moderation.Config{DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: channels, Adapters: adapters,
+		Log: s.log, Metrics: moderation.NewMetrics(s.registry), MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
+		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
+		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax)})
+	if err != nil {
+		return err
+	}
+	if cfg.Webhooks.Address == "" {
+		return nil
+	}
+	s.webhook, err = facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: byAccount,
+		Sink: s.moderator.Receive, Log: s.log, Metrics: metrics})
+	return err
+}
+
+// secrets reads the app's secrets.
+func (c FacebookConfig) secrets() (app, verify string, err error) {
+	if app, err = c.AppSecret.Read(); err != nil {
+		return "", "", fmt.Errorf("facebook: app_secret: %w", err)
+	}
+	if verify, err = c.VerifyToken.Read(); err != nil {
+		return "", "", fmt.Errorf("facebook: verify_token: %w", err)
+	}
+	return app, verify, nil
+}
+
+// facebookPages makes the adapter of each channel. metrics may be nil.
+func (c Config) facebookPages(quota int, log *zap.Logger, metrics *facebook.Metrics) ([]*facebook.Page, error) {
+	secret, verify, err := c.Facebook.secrets()
+	if err != nil {
+		return nil, err
+	}
+	var pages []*facebook.Page
+	for _, channel := range c.Channels {
+		token, err := channel.Token.Read()
+		if err != nil {
+			return nil, fmt.Errorf("channel %s: token: %w", channel.ID, err)
+		}
+		page, err := facebook.NewPage(facebook.Config{BaseURL: c.Facebook.BaseURL, Version: c.Facebook.Version, AppID: c.Facebook.AppID,
+			AppSecret: secret, VerifyToken: verify, PageToken: token, Channel: channel.channel(quota), Log: log, Metrics: metrics})
+		if err != nil {
+			return nil, err
+		}
+		pages = append(pages, page)
+	}
+	return pages, nil
+}
+
+// gauges shows what waits.
+func (s *service) gauges() {
+	gauge := func(name, help string, value func(moderation.Counts) float64) {
+		s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "takhojd", Name: name, Help: help}, func() float64 {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			counts, err := s.moderator.Counts(ctx)
+			if err != nil {
+				s.log.Warn("metrics: cannot count what waits", zap.Error(err))
+				return -1
+			}
+			return value(counts)
+		}))
+	}
+	gauge("flags_open", "Comments that wait for a person.", func(c moderation.Counts) float64 { return float64(c.Flags) })
+	gauge("flag_oldest_seconds", "How long the oldest open flag has waited.", func(c moderation.Counts) float64 {
+		if c.Oldest.IsZero() {
+			return 0
+		}
+		return time.Since(c.Oldest).Seconds()
+	})
+	gauge("waiting", "Events to be judged and things to be done on platforms.", func(c moderation.Counts) float64 { return float64(c.Waiting) })
+	gauge("dead_letters", "Things that could not be done and wait for a person.", func(c moderation.Counts) float64 { return float64(c.Dead) })
+	version := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "takhojd", Name: "policy_info", Help: "The policy that judges."}, []string{"version"})
+	version.WithLabelValues(s.policy.Version()).Set(1)
+	s.registry.MustRegister(version)
+}
+
+// listen binds every address, so that an address that is taken is an error now.
+func (s *service) listen() error {
+	bind := func(name, address string, handler http.Handler) error {
+		if address == "" {
+			return nil
+		}
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		s.listeners = append(s.listeners, listener{name, l, handler})
+		return nil
+	}
+	webhooks := http.NewServeMux()
+	if s.webhook != nil {
+		webhooks.Handle("/webhooks/facebook", s.webhook)
+	}
+	return errors.Join(bind("console", s.cfg.Console.Address, s.console.Handler()), bind("webhooks", s.cfg.Webhooks.Address, webhooks),
+		bind("operations", s.cfg.Operations.Address, s.operations()))
+}
+
+// address is where one of the servers listens.
+func (s *service) address(name string) string {
+	for _, l := range s.listeners {
+		if l.name == name {
+			return l.net.Addr().String()
+		}
+	}
+	return ""
+}
+
+// operations answers those who watch the process.
+func (s *service) operations() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 5*time.Second)
+		defer cancel()
+		// A write that changes nothing: it waits for the writer's turn, and fails when the disk is full.
+		if err := s.db.Update(ctx, func(*store.Tx) error { return nil }); err != nil {
+			http.Error(w, "the database does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ready")
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	return mux
+}
+
+// run serves until ctx is cancelled, then drains: first nothing more is let in, then what was begun is finished.
+func (s *service) run(ctx context.Context) error {
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	var working, serving sync.WaitGroup
+	failed := make(chan error, len(s.listeners)+1)
+	working.Go(func() {
+		if err := s.moderator.Run(work); err != nil {
+			failed <- err
+		}
+	})
+	working.Go(func() { s.watchPolicy(work) })
+	var servers []*http.Server
+	for _, l := range s.listeners {
+		server := &http.Server{Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+			MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(s.log.Named(l.name))}
+		servers = append(servers, server)
+		serving.Go(func() {
+			if err := server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
+				failed <- fmt.Errorf("%s: %w", l.name, err)
+			}
+		})
+		s.log.Info("listening", zap.String("server", l.name), zap.String("address", l.net.Addr().String()))
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	s.log.Info("draining")
+	s.console.Close() // ends the pages' event streams, which would never end by themselves
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	for _, server := range servers {
+		err = errors.Join(err, server.Shutdown(drain))
+	}
+	serving.Wait()
+	stopWork()
+	working.Wait()
+	return err
+}
+
+// watchPolicy looks every other second whether the policy file has changed. A new one is loaded whole and must pass its own examples before
+// it judges; a broken one leaves the running one in place, and says so.
+func (s *service) watchPolicy(ctx context.Context) {
+	if s.cfg.Policy == "" {
+		return
+	}
+	seen := s.policy.Version()
+	tick := time.NewTicker(2 * time.Second)
+	defer tick.Stop()
+	last := folderStamp(s.cfg.Policy)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		stamp := folderStamp(s.cfg.Policy)
+		if stamp == last {
+			continue
+		}
+		last = stamp
+		p, err := loadPolicy(s.cfg.Policy)
+		if err != nil {
+			s.log.Error("the changed policy is not taken; the running one goes on", zap.String("running", seen), zap.Error(err))
+			continue
+		}
+		if p.Version() != seen {
+			s.moderator.SetPolicy(p)
+			s.log.Info("a new policy judges", zap.String("was", seen), zap.String("is", p.Version()))
+			seen = p.Version()
+		}
+	}
+}
+
+// folderStamp changes when a file in the policy's folder, or in one below it, does.
+func folderStamp(policy string) string {
+	var b strings.Builder
+	_ = filepath.WalkDir(filepath.Dir(policy), func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return nil // what can't be read now will be seen when it can
+		}
+		if info, err := d.Info(); err == nil {
+			fmt.Fprintf(&b, "%s %d %d\n", path, info.Size(), info.ModTime().UnixNano())
+		}
+		return nil
+	})
+	return b.String()
+}
+
+// close closes what newService opened.
+func (s *service) close() error {
+	var err error
+	for _, l := range s.listeners {
+		_ = l.net.Close() // closed already when it has served
+	}
+	if s.books != nil {
+		err = s.db.Close()
+	}
+	return err
+}
