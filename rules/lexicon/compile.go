@@ -7,76 +7,91 @@ import (
 
 // Lexicon is terms made ready for finding. It is never changed, and may be used from any number of goroutines.
 type Lexicon struct {
-	values  []int
 	words   []word
-	fore    trie            // every word, and how compounds begin
-	back    trie            // how compounds end, from the last byte to the first
-	phrases map[step]int32  // the tree of phrases: from a node by a word to a node; node 0 is the root
-	ends    map[int32][]hit // which terms end in a node of that tree
+	fore    trie    // every word, and how compounds begin
+	back    trie    // how compounds end, from the last byte to the first
+	phrases phrases // the tree of phrases
+	ends    [][]hit // which phrases end in a node of that tree
 }
 
 // word is one form, or a part of a phrase.
 type word struct {
-	text   string
-	hits   []hit // the terms that it is a form of
-	starts bool  // phrases start with it
+	text  string
+	hits  []hit // the terms that it is a form of
+	start int32 // the node of the tree of phrases that it leads to from the root, or 0
 }
 
 // hit is a term, by way of one of its forms.
 type hit struct {
-	term     int32
-	compound Compound
-	form     string
+	term, value int32
+	compound    Compound
+	form        string
 }
-
-type step struct{ node, word int32 }
 
 // Compile makes a lexicon. An innocent word is left alone, whatever term it may be a form or a compound of. "skithus*" stands
 // for all words that begin so, "*kalas" for all that end so: they are not taken for compounds, unless by a longer term. A term
 // without forms is an error. Terms of the same value that share a form are found once, as the first of them.
 func Compile(terms []Term, innocent []string) (*Lexicon, error) {
-	l := &Lexicon{phrases: map[step]int32{}, ends: map[int32][]hit{}}
-	ids := map[string]int32{}
-	nodes := int32(1)
+	b := builder{l: &Lexicon{ends: make([][]hit, 1)}, ids: map[string]int32{}, steps: map[step]int32{}}
 	for i, t := range terms {
-		l.values = append(l.values, t.Value)
 		if len(t.Forms) == 0 {
 			return nil, fmt.Errorf("compile lexicon: term %q has no forms", t.Lemma)
 		}
 		for _, form := range t.Forms {
-			parts := strings.Fields(form)
-			if len(parts) == 0 || len(parts) > 12 {
-				return nil, fmt.Errorf("compile lexicon: term %q has a form of %d words", t.Lemma, len(parts))
+			h := hit{term: int32(i), value: int32(t.Value), compound: t.Compound, form: form}
+			if err := b.add(h); err != nil {
+				return nil, fmt.Errorf("compile lexicon: term %q: %w", t.Lemma, err)
 			}
-			h := hit{int32(i), t.Compound, form}
-			if len(parts) == 1 {
-				w := &l.words[l.word(ids, parts[0])]
-				w.hits = l.join(w.hits, h)
-				continue
-			}
-			node := int32(0)
-			for k, p := range parts {
-				id := l.word(ids, p)
-				if k == 0 {
-					l.words[id].starts = true
-				}
-				s := step{node, id}
-				if l.phrases[s] == 0 {
-					l.phrases[s] = nodes
-					nodes++
-				}
-				node = l.phrases[s]
-			}
-			l.ends[node] = l.join(l.ends[node], h)
 		}
 	}
-	return l, l.grow(ids, innocent)
+	if err := b.grow(innocent); err != nil {
+		return nil, fmt.Errorf("compile lexicon: %w", err)
+	}
+	b.l.phrases = newPhrases(b.steps)
+	return b.l, nil
+}
+
+// builder is a lexicon in the making.
+type builder struct {
+	l     *Lexicon
+	ids   map[string]int32 // word → its number and 1
+	steps map[step]int32
+}
+
+// step goes from a node of the tree of phrases by a word.
+type step struct{ node, word int32 }
+
+// add puts in one form of a term.
+func (b *builder) add(h hit) error {
+	parts := strings.Fields(h.form)
+	if len(parts) == 0 || len(parts) > 12 {
+		return fmt.Errorf("the form %q has %d words", h.form, len(parts))
+	}
+	first := b.word(parts[0])
+	if len(parts) == 1 {
+		w := &b.l.words[first-1]
+		w.hits = join(w.hits, h)
+		return nil
+	}
+	node := int32(0)
+	for _, p := range parts {
+		s := step{node, b.word(p)}
+		if b.steps[s] == 0 {
+			b.steps[s] = int32(len(b.l.ends))
+			b.l.ends = append(b.l.ends, nil)
+		}
+		if node = b.steps[s]; s.node == 0 {
+			b.l.words[first-1].start = node
+		}
+	}
+	b.l.ends[node] = join(b.l.ends[node], h)
+	return nil
 }
 
 // join adds h to hits; terms of the same value are found once.
-func (l *Lexicon) join(hits []hit, h hit) []hit {
+func join(hits []hit, h hit) []hit {
 	for i, x := range hits {
-		if l.values[x.term] == l.values[h.term] {
+		if x.value == h.value {
 			hits[i].compound |= h.compound
 			return hits
 		}
@@ -84,55 +99,50 @@ func (l *Lexicon) join(hits []hit, h hit) []hit {
 	return append(hits, h)
 }
 
-func (l *Lexicon) word(ids map[string]int32, s string) int32 {
-	id, ok := ids[s]
+func (b *builder) word(s string) int32 {
+	id, ok := b.ids[s]
 	if !ok {
-		id = int32(len(l.words))
-		ids[s] = id
-		l.words = append(l.words, word{text: s})
+		b.l.words = append(b.l.words, word{text: s})
+		id = int32(len(b.l.words))
+		b.ids[s] = id
 	}
 	return id
 }
 
 // grow builds the tries.
-func (l *Lexicon) grow(ids map[string]int32, innocent []string) error {
+func (b *builder) grow(innocent []string) error {
 	var fore, back []key
 	for _, s := range innocent {
-		if id, ok := ids[s]; ok {
-			l.words[id].hits = nil
-		}
-	}
-	for id, w := range l.words {
-		k := key{text: w.text, word: int32(id) + 1}
-		b := key{text: reverse(w.text), word: int32(id) + 1}
-		for _, h := range w.hits {
-			if h.compound&Modifier != 0 {
-				k.part = begins
-			}
-			if h.compound&Head != 0 {
-				b.part = begins
-			}
-		}
-		fore = append(fore, k)
-		if b.part != 0 {
-			back = append(back, b)
-		}
-	}
-	for _, s := range innocent {
 		bare := strings.Trim(s, "*")
-		if bare == "" || strings.Contains(bare, "*") {
-			return fmt.Errorf("compile lexicon: %q is no innocent word", s)
-		}
 		switch {
-		case strings.HasPrefix(s, "*"):
+		case bare == "" || strings.Contains(bare, "*") || len(bare) < len(s)-1:
+			return fmt.Errorf("%q is no innocent word", s)
+		case s[0] == '*':
 			back = append(back, key{text: reverse(bare), part: spares})
-		case strings.HasSuffix(s, "*"):
+		case bare != s:
 			fore = append(fore, key{text: bare, part: spares})
 		default:
 			fore = append(fore, key{text: s, part: innocentWord})
+			if id := b.ids[s]; id > 0 {
+				b.l.words[id-1].hits = nil
+			}
 		}
 	}
-	l.fore, l.back = newTrie(fore), newTrie(back)
+	for i, w := range b.l.words {
+		var c Compound
+		for _, h := range w.hits {
+			c |= h.compound
+		}
+		k := key{text: w.text, word: int32(i) + 1}
+		if c&Head != 0 {
+			back = append(back, key{text: reverse(w.text), word: k.word, part: begins})
+		}
+		if c&Modifier != 0 {
+			k.part = begins
+		}
+		fore = append(fore, k)
+	}
+	b.l.fore, b.l.back = newTrie(fore), newTrie(back)
 	return nil
 }
 
@@ -142,4 +152,41 @@ func reverse(s string) string {
 		b[i], b[j] = b[j], b[i]
 	}
 	return string(b)
+}
+
+// phrases is the tree of phrases as an open hash table: from a node by a word to a node. Node 0 is the root.
+type phrases struct {
+	keys  []uint64 // node and word; 0 is empty, since words count from 1
+	nodes []int32
+	shift uint
+}
+
+func newPhrases(steps map[step]int32) phrases {
+	size, shift := 2, uint(63)
+	for size < 2*len(steps)+2 {
+		size, shift = size*2, shift-1
+	}
+	p := phrases{make([]uint64, size), make([]int32, size), shift}
+	for s, node := range steps {
+		k := uint64(s.node)<<32 | uint64(s.word)
+		at := p.place(k)
+		for p.keys[at] != 0 {
+			at = (at + 1) & (size - 1)
+		}
+		p.keys[at], p.nodes[at] = k, node
+	}
+	return p
+}
+
+func (p *phrases) place(k uint64) int { return int(k * 0x9E3779B97F4A7C15 >> p.shift) }
+
+// get returns the node that word leads to, or 0.
+func (p *phrases) get(node, word int32) int32 {
+	k := uint64(node)<<32 | uint64(word)
+	for at := p.place(k); p.keys[at] != 0; at = (at + 1) & (len(p.keys) - 1) {
+		if p.keys[at] == k {
+			return p.nodes[at]
+		}
+	}
+	return 0
 }

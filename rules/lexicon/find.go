@@ -7,13 +7,15 @@ import (
 )
 
 // Find appends the terms in f to into, in order of their first tokens, and returns it. A disguised stretch that may be several
-// terms gives them all. It allocates nothing but what into lacks.
+// terms gives them all. Its time is linear in the length of the text, and it allocates nothing but what into lacks.
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
-	s := search{l: l, f: f, tokens: f.Tokens(), readings: f.Readings(), out: into}
+	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
 	for i := range s.tokens {
 		switch s.tokens[i].Kind {
 		case text.Link, text.Mention:
-			s.skip(i)
+			for len(s.readings) > 0 && s.readings[0].First <= i {
+				s.readings = s.readings[1:]
+			}
 		default:
 			s.token(i)
 		}
@@ -24,102 +26,110 @@ func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 // search is the state of one Find.
 type search struct {
 	l        *Lexicon
-	f        *text.Folded
 	tokens   []text.Token
 	readings []text.Reading // those whose first token has not come yet
 	out      []Match
-	steps    int // taken in readings, for the whole text
+	steps    int       // taken in readings, for the whole text
+	known    [64]found // what walk said of the first tokens
 }
 
-func (s *search) skip(i int) {
-	for len(s.readings) > 0 && s.readings[0].First <= i {
-		s.readings = s.readings[1:]
-	}
+// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0; and how long the longest modifier is that
+// it begins with.
+type found struct {
+	id   int32
+	mod  int16
+	done bool
 }
 
 // token finds what token i is, and what starts with it.
 func (s *search) token(i int) {
 	t := &s.tokens[i]
-	id := s.lookup(t.Text, i)
-	if id > 0 && s.l.words[id-1].starts {
-		s.phrase(i, i+1, id, t.Disguise)
+	w := s.word(i)
+	whole := false
+	if w.id > 0 {
+		x := &s.l.words[w.id-1]
+		if whole = len(x.hits) > 0; whole {
+			s.emit(x.hits, i, i, t.Disguise, Standalone)
+		}
+		if x.start > 0 {
+			s.follow(i, i+1, x.start, t.Disguise, 0)
+		}
 	}
-	found := id > 0 && len(s.l.words[id-1].hits) > 0
+	if !whole && w.id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
+		s.compound(t.Text, int(w.mod), i)
+		if t.Disguise.Has(text.Spaced|text.Punctuated) && w.id == 0 {
+			s.segment(t, i)
+		}
+	}
 	for len(s.readings) > 0 && s.readings[0].First == i {
-		r := s.readings[0]
+		r := &s.readings[0]
 		s.readings = s.readings[1:]
-		if !found || r.Last > i && len(t.Text) < 4 {
+		if !whole || r.Last > i && len(t.Text) < 4 {
 			s.reading(r)
 		}
 	}
 }
 
-// lookup matches a whole word or, failing that, compounds, and returns the word's number and 1, or 0.
-func (s *search) lookup(w string, i int) int32 {
-	id, mod := s.l.walk(w)
-	if id > 0 {
-		if hits := s.l.words[id-1].hits; len(hits) > 0 {
-			s.emit(hits, i, i, s.tokens[i].Disguise, Standalone)
-		}
-		return id
+// word walks down the trie by token i, once.
+func (s *search) word(i int) found {
+	if i >= len(s.known) {
+		return s.l.walk(s.tokens[i].Text)
 	}
-	if id < 0 || len(w) < 4 || s.tokens[i].Kind == text.Number {
-		return 0
+	if !s.known[i].done {
+		s.known[i] = s.l.walk(s.tokens[i].Text)
 	}
-	head := s.heads(w, i)
-	if mod > 0 && mod <= head {
-		s.modifiers(w[:head], mod, i)
-	} else if head < len(w) && head >= 4 {
-		s.rest(w[:head], i, Modifier)
-	}
-	return 0
+	return s.known[i]
 }
 
-// walk goes down the trie by w. It returns the number of the word and 1, or -1 for an innocent one; and how long the longest
-// beginning is that is a modifier.
-func (l *Lexicon) walk(w string) (id int32, mod int) {
-	n := int32(0)
+// walk goes down the trie by w. A modifier must leave two bytes or more to the rest of the word.
+func (l *Lexicon) walk(w string) found {
+	n, r := int32(0), found{done: true}
+	t := &l.fore
 	for k := 0; k < len(w); k++ {
-		if n = l.fore.child(n, w[k]); n == 0 {
-			return 0, mod
+		if n = t.child(n, w[k]); n == 0 {
+			return r
 		}
-		switch p := l.fore.nodes[n].part; {
+		switch p := t.nodes[n].part; {
+		case p&(spares|begins) == 0:
 		case p&spares != 0:
-			mod = 0
-		case p&begins != 0 && k+3 < len(w):
-			mod = k + 1
+			r.mod = 0
+		case k+3 < len(w) && k < 1<<14:
+			r.mod = int16(k + 1)
 		}
 	}
-	switch x := l.fore.nodes[n]; {
-	case x.word > 0:
-		return x.word, mod
-	case x.part&innocentWord != 0:
-		return -1, 0
+	x := &t.nodes[n]
+	if r.id = x.word; x.part&innocentWord != 0 {
+		r.id, r.mod = -1, 0
 	}
-	return 0, mod
+	return r
 }
 
-// heads emits the terms that w ends in, outermost first, and returns where the first of them begins.
-func (s *search) heads(w string, i int) int {
-	for depth := 0; depth < 3; depth++ {
-		at, id := s.l.ending(w)
+// compound finds the terms that w, which is none itself, begins and ends with; and what is between them, if that is a term.
+func (s *search) compound(w string, mod, i int) {
+	rest := w
+	for range 3 {
+		at, id := s.l.ending(rest)
 		if id == 0 {
 			break
 		}
 		s.emitPart(id, i, Head, s.tokens[i].Disguise)
-		w = w[:at]
+		rest = rest[:at]
 	}
-	return len(w)
+	if mod > 0 && mod <= len(rest) {
+		s.modifiers(rest, mod, i)
+	} else if len(rest) < len(w) && len(rest) >= 4 {
+		s.rest(rest, i, Modifier)
+	}
 }
 
-// ending finds the longest head that w ends in with at least two bytes before it: where it begins, and its number and 1.
+// ending finds the longest head that w ends in, with at least two bytes before it: where it begins, and its number and 1.
 func (l *Lexicon) ending(w string) (at int, id int32) {
-	n := int32(0)
+	n, t := int32(0), &l.back
 	for k := len(w) - 1; k >= 0; k-- {
-		if n = l.back.child(n, w[k]); n == 0 {
+		if n = t.child(n, w[k]); n == 0 {
 			break
 		}
-		switch x := &l.back.nodes[n]; {
+		switch x := &t.nodes[n]; {
 		case x.part&spares != 0:
 			id = 0
 		case x.part&begins != 0 && k >= 2:
@@ -129,20 +139,17 @@ func (l *Lexicon) ending(w string) (at int, id int32) {
 	return at, id
 }
 
-// modifiers emits the terms that w begins with, the longest of which is mod bytes long, and looks at what is left.
+// modifiers emits the terms that w begins with, the first of which is mod bytes long, and looks at what is left.
 func (s *search) modifiers(w string, mod, i int) {
-	for depth := 0; depth < 4 && mod > 0; depth++ {
-		id, _ := s.l.walk(w[:mod])
-		if id > 0 {
+	for range 4 {
+		if id := s.l.walk(w[:mod]).id; id > 0 {
 			s.emitPart(id, i, Modifier, s.tokens[i].Disguise)
 		}
-		w = w[mod:]
-		if len(w) > 4 && w[0] == 's' {
-			if id, _ := s.l.walk(w[1:]); id > 0 {
-				w = w[1:]
-			}
+		if w = w[mod:]; len(w) > 4 && w[0] == 's' && s.l.walk(w[1:]).id > 0 {
+			w = w[1:]
 		}
-		if id, mod = s.l.walk(w); id > 0 {
+		next := s.l.walk(w)
+		if mod = int(next.mod); next.id > 0 || mod == 0 {
 			break
 		}
 	}
@@ -153,12 +160,54 @@ func (s *search) modifiers(w string, mod, i int) {
 
 // rest emits the term that the rest of a compound is as a whole word.
 func (s *search) rest(w string, i int, c Compound) {
-	id, _ := s.l.walk(w)
-	if id == 0 && len(w) > 4 && (w[len(w)-1] == 's' || w[len(w)-1] == '-') {
-		id, _ = s.l.walk(w[:len(w)-1])
+	id := s.l.walk(w).id
+	if id <= 0 && len(w) > 4 && w[len(w)-1] == 's' {
+		id = s.l.walk(w[:len(w)-1]).id
 	}
 	if id > 0 {
 		s.emit(s.l.words[id-1].hits, i, i, s.tokens[i].Disguise, c)
+	}
+}
+
+// segment takes a word that was written with spaces between all its letters, and not only between its words, for a row of terms:
+// the fewest that fill it, each of two letters or more and one of four or more.
+func (s *search) segment(t *text.Token, i int) {
+	const most = 64
+	w := t.Text
+	if len(w) > most {
+		return
+	}
+	var best [most + 1]struct{ words, from, longest int16 }
+	var ids [most + 1]int32
+	best[0].words = 1
+	for k := range len(w) {
+		if best[k].words == 0 {
+			continue
+		}
+		n := int32(0)
+		for e := k; e < len(w); e++ {
+			if n = s.l.fore.child(n, w[e]); n == 0 {
+				break
+			}
+			id := s.l.fore.nodes[n].word
+			if id == 0 || e == k || len(s.l.words[id-1].hits) == 0 {
+				continue
+			}
+			if b := &best[e+1]; b.words == 0 || b.words > best[k].words+1 {
+				b.words, b.from, b.longest = best[k].words+1, int16(k), max(best[k].longest, int16(e+1-k))
+				ids[e+1] = id
+			}
+		}
+	}
+	if best[len(w)].words == 0 || best[len(w)].longest < 4 {
+		return
+	}
+	var row []int32
+	for e := len(w); e > 0; e = int(best[e].from) {
+		row = append(row, ids[e])
+	}
+	for k := len(row) - 1; k >= 0; k-- {
+		s.emit(s.l.words[row[k]-1].hits, i, i, t.Disguise, Standalone)
 	}
 }
 
@@ -173,20 +222,15 @@ func (s *search) emitPart(id int32, i int, c Compound, d text.Disguise) {
 }
 
 func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) {
-	for _, h := range hits {
-		s.out = append(s.out, Match{Term: int(h.term), Value: s.l.values[h.term], First: first, Last: last, Form: h.form, Disguise: d, Compound: c,
-			Span: text.Span{Start: s.tokens[first].Span.Start, End: s.tokens[last].Span.End}})
+	for k := range hits {
+		h := &hits[k]
+		s.out = append(s.out, Match{Term: int(h.term), Value: int(h.value), First: first, Last: last, Form: h.form, Disguise: d,
+			Compound: c, Span: text.Span{Start: s.tokens[first].Span.Start, End: s.tokens[last].Span.End}})
 	}
 }
 
-// phrase looks for phrases whose first word, id, stands at token first; what follows is looked for from next on.
-func (s *search) phrase(first, next int, id int32, d text.Disguise) {
-	if node := s.l.phrases[step{0, id - 1}]; node > 0 {
-		s.follow(first, next, node, d, 0)
-	}
-}
-
-// follow goes on from a node of the tree of phrases. The longest phrase of each branch is found.
+// follow goes on from a node of the tree of phrases, whose words so far take up the tokens from first up to next. Every phrase
+// on the way is found. A phrase does not go over the end of a sentence, but over emoji.
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
 	if depth > 0 {
 		s.emit(s.l.ends[node], first, next-1, d, Standalone)
@@ -197,22 +241,22 @@ func (s *search) follow(first, next int, node int32, d text.Disguise, depth int)
 	if next >= len(s.tokens) || s.tokens[next].Before.Has(text.Stop|text.Newline) {
 		return
 	}
-	t := &s.tokens[next]
-	if id, _ := s.l.walk(t.Text); id > 0 {
-		if n := s.l.phrases[step{node, id - 1}]; n > 0 {
-			s.follow(first, next+1, n, d|t.Disguise, depth+1)
+	if id := s.word(next).id; id > 0 {
+		if n := s.l.phrases.get(node, id); n > 0 {
+			s.follow(first, next+1, n, d|s.tokens[next].Disguise, depth+1)
 			return
 		}
 	}
-	for _, r := range s.readings {
-		if r.First > next || s.steps > maxSteps {
+	for k := range s.readings {
+		r := &s.readings[k]
+		if r.First > next {
 			break
 		}
 		if r.First == next {
 			var c candidates
 			s.spellings(r, &c)
 			for _, id := range c.words[:c.n] {
-				if n := s.l.phrases[step{node, id - 1}]; n > 0 {
+				if n := s.l.phrases.get(node, id); n > 0 {
 					s.follow(first, r.Last+1, n, d|r.Disguise, depth+1)
 				}
 			}
@@ -220,12 +264,16 @@ func (s *search) follow(first, next int, node int32, d text.Disguise, depth int)
 	}
 }
 
-// maxSteps bounds the work on readings in one text: past it, the rest of a hostile text is matched by its plain readings only.
-const maxSteps = 200_000
+// Bounds on the work on readings, for one and for a whole text: past them, the rest of a hostile text is matched by its plain
+// reading only.
+const (
+	stepsOfReading = 3_000
+	stepsOfText    = 150_000
+)
 
 // candidates are the words that a reading may be.
 type candidates struct {
-	words    [8]int32 // number and 1
+	words    [12]int32 // number and 1
 	mods     [4]int32
 	heads    [4]int32
 	n, m, h  int
@@ -234,22 +282,22 @@ type candidates struct {
 }
 
 // reading emits what a disguised stretch may be: whole words, or else the parts of compounds.
-func (s *search) reading(r text.Reading) {
+func (s *search) reading(r *text.Reading) {
 	var c candidates
 	s.spellings(r, &c)
 	for _, id := range c.words[:c.n] {
 		w := &s.l.words[id-1]
 		s.emit(w.hits, r.First, r.Last, r.Disguise, Standalone)
-		if w.starts {
-			s.phrase(r.First, r.Last+1, id, r.Disguise)
+		if w.start > 0 {
+			s.follow(r.First, r.Last+1, w.start, r.Disguise, 0)
 		}
 	}
-	if c.n > 0 || c.innocent || r.Last > r.First {
+	if c.n > 0 || c.innocent || r.Last > r.First || s.steps > stepsOfText {
 		return
 	}
-	c.budget = 4000
-	s.endings(r.Cells, len(r.Cells)-1, 0, 0, &c)
-	s.steps += 4000 - c.budget
+	c.budget = stepsOfReading
+	s.endings(r.Cells, len(r.Cells)-1, 0, 0, 0, &c)
+	s.steps += stepsOfReading - c.budget
 	for _, id := range c.heads[:c.h] {
 		s.emitPart(id, r.First, Head, r.Disguise)
 	}
@@ -258,66 +306,113 @@ func (s *search) reading(r text.Reading) {
 	}
 }
 
-func (s *search) spellings(r text.Reading, c *candidates) {
-	if s.steps > maxSteps {
+func (s *search) spellings(r *text.Reading, c *candidates) {
+	if s.steps > stepsOfText {
 		return
 	}
-	c.budget = 4000
-	s.spell(r.Cells, 0, 0, 0, c)
-	s.steps += 4000 - c.budget
+	c.budget = stepsOfReading
+	s.spell(r.Cells, 0, 0, 0, 0, c)
+	s.steps += stepsOfReading - c.budget
 }
 
-// spell goes down the trie from n by the cells from k on, of which the first has already stood used times.
-func (s *search) spell(cells []text.Cell, k, used int, n int32, c *candidates) {
+// spell goes down the trie from n by the cells from k on, of which the first has already stood used times. sure is by how many
+// letters those that are written outnumber those that are guessed.
+func (s *search) spell(cells []text.Cell, k, used, sure int, n int32, c *candidates) {
 	if c.budget--; c.budget < 0 {
 		return
 	}
 	t := &s.l.fore
+	x := &t.nodes[n]
 	if k == len(cells) {
-		x := t.nodes[n]
 		c.innocent = c.innocent || x.part&innocentWord != 0
-		if x.word > 0 {
-			c.add(x.word)
+		if x.word > 0 && x.part&innocentWord == 0 && sure >= -2 {
+			c.words[c.n] = x.word
+			c.n += add(c.words[:], c.n)
 		}
 		return
 	}
-	if t.nodes[n].part&begins != 0 && len(cells)-k >= 2 && c.m < len(c.mods) {
-		c.mods[c.m] = t.nodes[n].word
-		c.m++
+	if x.part&begins != 0 && sure >= 2 && len(cells)-k >= 2 {
+		c.mods[c.m] = x.word
+		c.m += add(c.mods[:], c.m)
 	}
 	cell := &cells[k]
 	if used >= int(cell.Min) {
-		s.spell(cells, k+1, 0, n, c)
+		s.spell(cells, k+1, 0, sure, n, c)
 	}
 	if used == int(cell.Max) {
 		return
 	}
 	if cell.N == 0 {
-		s.any(t, n, func(m int32) { s.spell(cells, k, used+1, m, c) })
+		for m := x.first; m < x.first+int32(x.count); m++ {
+			if t.labels[m] < utf8.RuneSelf {
+				s.spell(cells, k, used+1, sure-1, m, c)
+				continue
+			}
+			for j := t.nodes[m].first; j < t.nodes[m].first+int32(t.nodes[m].count); j++ {
+				s.spell(cells, k, used+1, sure-1, j, c)
+			}
+		}
 		return
 	}
 	for _, r := range cell.Alt[:cell.N] {
-		if m := t.step(n, r); m > 0 {
-			s.spell(cells, k, used+1, m, c)
+		if m := t.down(n, r); m > 0 {
+			s.spell(cells, k, used+1, sure+1, m, c)
 		}
 	}
 }
 
-// any visits the nodes that one letter leads to, whichever.
-func (s *search) any(t *trie, n int32, visit func(int32)) {
-	for m := t.nodes[n].first; m < t.nodes[n].last; m++ {
-		if t.nodes[m].label < utf8.RuneSelf {
-			visit(m)
-			continue
+// endings goes down the trie from behind by the cells from k down.
+func (s *search) endings(cells []text.Cell, k, used, sure int, n int32, c *candidates) {
+	if c.budget--; c.budget < 0 || k < 1 {
+		return
+	}
+	t := &s.l.back
+	x := &t.nodes[n]
+	if x.part&begins != 0 && sure >= 2 {
+		c.heads[c.h] = x.word
+		c.h += add(c.heads[:], c.h)
+	}
+	cell := &cells[k]
+	if used >= int(cell.Min) {
+		s.endings(cells, k-1, 0, sure, n, c)
+	}
+	if used == int(cell.Max) {
+		return
+	}
+	if cell.N == 0 {
+		for m := x.first; m < x.first+int32(x.count); m++ {
+			if t.labels[m] < utf8.RuneSelf {
+				s.endings(cells, k, used+1, sure-1, m, c)
+				continue
+			}
+			for j := t.nodes[m].first; j < t.nodes[m].first+int32(t.nodes[m].count); j++ {
+				s.endings(cells, k, used+1, sure-1, j, c)
+			}
 		}
-		for k := t.nodes[m].first; k < t.nodes[m].last; k++ {
-			visit(k)
+		return
+	}
+	for _, r := range cell.Alt[:cell.N] {
+		if m := t.up(n, r); m > 0 {
+			s.endings(cells, k, used+1, sure+1, m, c)
 		}
 	}
 }
 
-// step goes down by the bytes of r.
-func (t *trie) step(n int32, r rune) int32 {
+// add tells by 1 that the number just put at list[n] is kept: it is new, and there is room for another.
+func add(list []int32, n int) int {
+	for _, x := range list[:n] {
+		if x == list[n] {
+			return 0
+		}
+	}
+	if n+1 == len(list) {
+		return 0
+	}
+	return 1
+}
+
+// down goes down by the bytes of r, up by the same from the last to the first.
+func (t *trie) down(n int32, r rune) int32 {
 	if r < utf8.RuneSelf {
 		return t.child(n, byte(r))
 	}
@@ -330,47 +425,12 @@ func (t *trie) step(n int32, r rune) int32 {
 	return n
 }
 
-// endings goes down the trie from behind by the cells from k down.
-func (s *search) endings(cells []text.Cell, k, used int, n int32, c *candidates) {
-	if c.budget--; c.budget < 0 || k < 1 {
-		return
-	}
-	t := &s.l.back
-	if x := t.nodes[n]; x.part&begins != 0 && c.h < len(c.heads) {
-		c.heads[c.h] = x.word
-		c.h++
-	}
-	cell := &cells[k]
-	if used >= int(cell.Min) && (used > 0 || cell.Max > 0) {
-		s.endings(cells, k-1, 0, n, c)
-	}
-	if used == int(cell.Max) {
-		return
-	}
-	if cell.N == 0 {
-		s.any(t, n, func(m int32) { s.endings(cells, k, used+1, m, c) })
-		return
-	}
-	for _, r := range cell.Alt[:cell.N] {
-		var b [4]byte
-		m := n
-		for x := utf8.EncodeRune(b[:], r) - 1; x >= 0 && (m > 0 || x == utf8.RuneLen(r)-1); x-- {
-			m = t.child(m, b[x])
-		}
-		if m > 0 {
-			s.endings(cells, k, used+1, m, c)
+func (t *trie) up(n int32, r rune) int32 {
+	var b [4]byte
+	for k := utf8.EncodeRune(b[:], r) - 1; k >= 0; k-- {
+		if n = t.child(n, b[k]); n == 0 {
+			return 0
 		}
 	}
-}
-
-func (c *candidates) add(id int32) {
-	for _, x := range c.words[:c.n] {
-		if x == id {
-			return
-		}
-	}
-	if c.n < len(c.words) {
-		c.words[c.n] = id
-		c.n++
-	}
+	return n
 }

@@ -1,6 +1,9 @@
 package lexicon
 
-import "sort"
+import (
+	"math/bits"
+	"sort"
+)
 
 // part is what a trie's node means for compounds.
 type part uint8
@@ -9,6 +12,7 @@ const (
 	begins       part = 1 << iota // a term that may begin (or, in the trie from behind, end) a compound ends here
 	spares                        // innocent words begin so
 	innocentWord                  // an innocent word ends here
+	wide                          // a child's byte is not in the alphabet: children are searched
 )
 
 // key is a word to put in a trie.
@@ -18,23 +22,32 @@ type key struct {
 	part part
 }
 
-// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in order of their bytes.
-type trie struct{ nodes []node }
+// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in order of their bytes' letters.
+type trie struct {
+	nodes  []node
+	labels []byte // of each node
+}
 
 type node struct {
-	first, last int32 // its children: nodes[first:last]
-	word        int32 // number and 1 of the word that ends here, or 0
-	label       byte
-	part        part
+	letters uint64 // the letters of the children, a bit each
+	first   int32  // nodes[first:] are the children
+	word    int32  // number and 1 of the word that ends here, or 0
+	count   uint8
+	part    part
 }
+
+// alphabet numbers the bytes that Swedish words are made of from 1 on. Other bytes are 0.
+var alphabet = func() (a [256]uint8) {
+	for i, b := range []byte("abcdefghijklmnopqrstuvwxyz\xc3\xa5\xa4\xb6\xa9\xa6\xb8\xbc0123456789-'*./") {
+		a[b] = uint8(i + 1)
+	}
+	return a
+}()
 
 func newTrie(keys []key) trie {
 	sort.SliceStable(keys, func(i, j int) bool { return keys[i].text < keys[j].text })
-	t := trie{nodes: make([]node, 1, len(keys)*4+1)}
-	type todo struct {
-		node, lo, hi int32
-		depth        int32
-	}
+	t := trie{nodes: make([]node, 1, len(keys)*4+1), labels: make([]byte, 1, len(keys)*4+1)}
+	type todo struct{ node, lo, hi, depth int32 }
 	queue := []todo{{0, 0, int32(len(keys)), 0}}
 	for len(queue) > 0 {
 		q := queue[0]
@@ -47,18 +60,30 @@ func newTrie(keys []key) trie {
 			}
 			lo++
 		}
-		t.nodes[q.node].first = int32(len(t.nodes))
+		var children []todo
 		for lo < q.hi {
 			b := keys[lo].text[q.depth]
 			hi := lo
 			for hi < q.hi && keys[hi].text[q.depth] == b {
 				hi++
 			}
-			queue = append(queue, todo{int32(len(t.nodes)), lo, hi, q.depth + 1})
-			t.nodes = append(t.nodes, node{label: b})
+			children = append(children, todo{0, lo, hi, q.depth + 1})
 			lo = hi
 		}
-		t.nodes[q.node].last = int32(len(t.nodes))
+		label := func(c todo) byte { return keys[c.lo].text[q.depth] }
+		sort.Slice(children, func(i, j int) bool { return alphabet[label(children[i])] < alphabet[label(children[j])] })
+		t.nodes[q.node].first = int32(len(t.nodes))
+		t.nodes[q.node].count = uint8(len(children))
+		for _, c := range children {
+			if a := alphabet[label(c)]; a == 0 {
+				t.nodes[q.node].part |= wide
+			} else {
+				t.nodes[q.node].letters |= 1 << a
+			}
+			c.node = int32(len(t.nodes))
+			queue = append(queue, c)
+			t.nodes, t.labels = append(t.nodes, node{}), append(t.labels, label(c))
+		}
 	}
 	return t
 }
@@ -66,8 +91,19 @@ func newTrie(keys []key) trie {
 // child returns the child of n by b, or 0.
 func (t *trie) child(n int32, b byte) int32 {
 	p := &t.nodes[n]
-	for c := p.first; c < p.last; c++ {
-		if t.nodes[c].label == b {
+	bit := uint64(1) << alphabet[b]
+	if p.part&wide != 0 {
+		return t.search(p, b)
+	}
+	if p.letters&bit == 0 || bit == 1 {
+		return 0
+	}
+	return p.first + int32(bits.OnesCount64(p.letters&(bit-1)))
+}
+
+func (t *trie) search(p *node, b byte) int32 {
+	for c := p.first; c < p.first+int32(p.count); c++ {
+		if t.labels[c] == b {
 			return c
 		}
 	}
