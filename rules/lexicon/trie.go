@@ -12,7 +12,7 @@ const (
 	begins       part = 1 << iota // a term that may begin (or, in the trie from behind, end) a compound ends here
 	spares                        // innocent words begin so
 	innocentWord                  // an innocent word ends here
-	wide                          // a child's byte is not in the alphabet: children are searched
+	wide                          // a child's byte is not in the alphabet
 )
 
 // key is a word to put in a trie.
@@ -22,7 +22,7 @@ type key struct {
 	part part
 }
 
-// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in order of their bytes' letters.
+// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in the order of the alphabet.
 type trie struct {
 	nodes  []node
 	labels []byte // of each node
@@ -71,7 +71,7 @@ func newTrie(keys []key) trie {
 			lo = hi
 		}
 		label := func(c todo) byte { return keys[c.lo].text[q.depth] }
-		sort.Slice(children, func(i, j int) bool { return alphabet[label(children[i])] < alphabet[label(children[j])] })
+		sort.Slice(children, func(i, j int) bool { return alphabet[label(children[i])]-1 < alphabet[label(children[j])]-1 })
 		t.nodes[q.node].first = int32(len(t.nodes))
 		t.nodes[q.node].count = uint8(len(children))
 		for _, c := range children {
@@ -92,17 +92,18 @@ func newTrie(keys []key) trie {
 func (t *trie) child(n int32, b byte) int32 {
 	p := &t.nodes[n]
 	bit := uint64(1) << alphabet[b]
-	if p.part&wide != 0 {
+	if p.letters&bit != 0 {
+		return p.first + int32(bits.OnesCount64(p.letters&(bit-1)))
+	}
+	if bit == 1 && p.part&wide != 0 {
 		return t.search(p, b)
 	}
-	if p.letters&bit == 0 || bit == 1 {
-		return 0
-	}
-	return p.first + int32(bits.OnesCount64(p.letters&(bit-1)))
+	return 0
 }
 
+// search looks among the children whose bytes are not in the alphabet, which stand last.
 func (t *trie) search(p *node, b byte) int32 {
-	for c := p.first; c < p.first+int32(p.count); c++ {
+	for c := p.first + int32(bits.OnesCount64(p.letters)); c < p.first+int32(p.count); c++ {
 		if t.labels[c] == b {
 			return c
 		}
