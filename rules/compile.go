@@ -30,14 +30,14 @@ type form struct {
 }
 
 // The classes of tokens that are no words of the lists.
-var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "claim"}
+var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name"}
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{numbers: make(map[string]int), common: make(map[int]bool), size: make(map[int]int),
 		forms: make(map[form]*classSet)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
-		v.common[n] = true
+		v.common[n] = name != "name"
 	}
 	return v
 }
@@ -261,7 +261,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		return int32(len(p.sets) - 1)
 	}
 	p.special = specialSets{number: special("num"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
-		symbol: special("symbol")}
+		symbol: special("symbol"), name: special("name")}
 	var all []lexicon.Term
 	for _, t := range terms {
 		sort.Strings(t.Forms)

@@ -104,7 +104,7 @@ func (p *Policy) read(s *scratch, text string) {
 	s.folded.Fold(text)
 	s.found = p.lexicon.Find(&s.folded, s.found[:0])
 	s.detected = p.detectors.find(&s.reading, text, s.detected[:0])
-	s.lattice.build(text, &s.folded, s.found, p.sets, &p.special)
+	s.lattice.build(text, &s.folded, s.found, s.reading.people, p.sets, &p.special)
 	s.matcher = matcher{l: &s.lattice, fuel: fuelFor(s.lattice.n)}
 	s.hits = s.hits[:0]
 }
@@ -390,7 +390,7 @@ func (w *weighing) circumstances(c platforms.Comment) {
 	if len(c.Attachments) > 0 {
 		w.addNamed("media")
 	}
-	same := w.facts.SameByAuthor + w.facts.SameByOthers
+	same := w.facts.repeated(c.Text)
 	switch repeat := w.p.file.Policy.Repeat; {
 	case same >= repeat.Clear:
 		w.addNamed("repeated")

@@ -13,6 +13,7 @@ type lattice struct {
 	sets   []classSet // of the policy: what edge.set counts in
 	edges  []edge     // by first token
 	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
+	named  []span     // the tokens of each person named
 	sent   []int32    // the sentence of each token
 	asks   []bool     // whether each sentence is a question
 	all    classSet   // every class in the comment
@@ -41,12 +42,13 @@ func (l *lattice) question(sentence int32) bool {
 }
 
 // build makes the lattice of a folded text and what the lexicon found in it. special holds the numbers of the classes that are no words.
-func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, sets []classSet, special *specialSets) {
+func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people []person, sets []classSet, special *specialSets) {
 	l.text, l.tokens, l.sets = s, f.Tokens(), sets
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.edges = l.edges[:0]
 	l.first = make0(l.n+2, &l.first)
+	l.people(people)
 	l.edgesOf(found, special)
 	l.sentences(s)
 }
@@ -72,6 +74,9 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	for i := range found {
 		count(found[i].First)
 	}
+	for i := range l.named {
+		count(int(l.named[i].start))
+	}
 	for i := 0; i < l.n; i++ {
 		l.first[i+1] += l.first[i]
 	}
@@ -95,9 +100,30 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 		m := &found[i]
 		place(m.First, edge{from: int32(m.First), to: int32(m.Last + 1), set: int32(m.Value), disguise: m.Disguise, form: m.Form})
 	}
+	for _, n := range l.named {
+		place(int(n.start), edge{from: n.start, to: n.end, set: special.name})
+	}
 	// Now first[i+1] is the beginning of token i's room: move down by one.
 	copy(l.first, l.first[1:l.n+1])
 	l.first[l.n] = int32(total)
+}
+
+// people finds the tokens of those who are named.
+func (l *lattice) people(people []person) {
+	l.named = l.named[:0]
+	i := 0
+	for _, p := range people {
+		for i < l.n && l.tokens[i].Span.End <= p.start {
+			i++
+		}
+		end := i
+		for end < l.n && l.tokens[end].Span.Start < p.end {
+			end++
+		}
+		if end > i {
+			l.named = append(l.named, span{int32(i), int32(end)})
+		}
+	}
 }
 
 // sentences numbers the sentences: a full stop, a question or exclamation mark, a line break or a colon after a word ends one. An emoji
@@ -141,7 +167,7 @@ func (l *lattice) abbreviated(i int) bool {
 }
 
 // specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
-type specialSets struct{ number, mention, hashtag, link, symbol int32 }
+type specialSets struct{ number, mention, hashtag, link, symbol, name int32 }
 
 func (s *specialSets) of(t *text.Token) int32 {
 	switch t.Kind {
