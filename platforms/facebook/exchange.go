@@ -162,8 +162,8 @@ func judge(status int, header http.Header, body []byte, now, regain time.Time) e
 			Transient bool   `json:"is_transient"`
 		} `json:"error"`
 	}
-	if !json.Valid(body) {
-		return statusError(status, header, now, regain, fmt.Errorf("the answer is no JSON (HTTP %d, %d bytes)", status, len(body)))
+	if b := bytes.TrimSpace(body); !json.Valid(b) || b[0] != '{' && string(b) != "true" {
+		return statusError(status, header, now, regain, fmt.Errorf("the answer is no JSON object (HTTP %d, %d bytes)", status, len(body)))
 	}
 	// A type that does not fit leaves its field empty: an error of an unknown shape is still an error.
 	_ = json.Unmarshal(body, &answer)

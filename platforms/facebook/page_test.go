@@ -329,6 +329,38 @@ func TestCannotHide(t *testing.T) {
 	}
 }
 
+// TestARefusalWithoutAReasonIsLookedInto serves a platform that will not say why, and the comment as it stands.
+func TestARefusalWithoutAReasonIsLookedInto(t *testing.T) {
+	const unsaid, refused = `{"error":{"code":1,"message":"unknown"}}`, `{"error":{"code":200,"message":"no"}}`
+	for name, c := range map[string]struct {
+		answer, comment string
+		ok, permitted   bool
+	}{
+		"it is hidden already":           {unsaid, `{"id":"77_1","is_hidden":true}`, true, true},
+		"hidden already, not permitted":  {refused, `{"id":"77_1","is_hidden":true}`, true, true},
+		"nothing was done, and why":      {`{"success":false}`, `{"id":"77_1","is_hidden":false,"can_hide":false}`, false, false},
+		"refused, and why":               {unsaid, `{"id":"77_1","is_hidden":false,"can_hide":false}`, false, false},
+		"nothing was done":               {`{"success":false}`, `{"id":"77_1","is_hidden":false,"can_hide":true}`, false, true},
+		"nothing was said, but was done": {`{}`, `{"id":"77_1","is_hidden":true}`, true, true},
+		"neither is said":                {unsaid, unsaid, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost {
+					_, _ = io.WriteString(w, c.answer)
+					return
+				}
+				_, _ = io.WriteString(w, c.comment)
+			}))
+			t.Cleanup(server.Close)
+			err := newPage(t, server.URL, nil).Hide(soon(t), receipt(t, ref("77_1")))
+			if (err == nil) != c.ok || errors.Is(err, platforms.ErrNotPermitted) == c.permitted {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
 func TestAnotherPagesCommentIsRefused(t *testing.T) {
 	s := newSite(t, platformtest.Options{}, nil)
 	other := platformtest.DefaultPages()[1].ID
@@ -411,7 +443,9 @@ func TestAnswersThatAreNone(t *testing.T) {
 		"429 with an hour":         {429, "3600", "slow down", true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			calls := 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				calls++
 				if c.header != "" {
 					w.Header().Set("Retry-After", c.header)
 				}
@@ -436,6 +470,12 @@ func TestAnswersThatAreNone(t *testing.T) {
 			}
 			if c.wait && !wait.At.Equal(want) {
 				t.Errorf("told to wait until %v, want %v", wait.At, want)
+			}
+			if err := page.Block(soon(t), platforms.Author{ID: "1001"}); err == nil {
+				t.Error("it passes for a block that was made")
+			}
+			if c.wait && calls != 1 {
+				t.Errorf("%d calls, though told to wait", calls)
 			}
 		})
 	}
@@ -718,8 +758,8 @@ func TestPagingThatLeadsInACircleEnds(t *testing.T) {
 		_, _ = io.WriteString(w, `{"data":[{"id":"`+pageID+`_1"}],"paging":{"next":"https://elsewhere.example/x?after=`+url.QueryEscape("same")+`"}}`)
 	}))
 	t.Cleanup(server.Close)
-	if _, err := newPage(t, server.URL, nil).Posts(soon(t), noon); err == nil {
-		t.Error("no error")
+	if _, err := newPage(t, server.URL, nil).Posts(soon(t), noon); err == nil || errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("%v, want an error of its own", err)
 	}
 }
 

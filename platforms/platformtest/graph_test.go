@@ -116,7 +116,7 @@ func TestListsArePaged(t *testing.T) {
 	s := start(t, platformtest.Options{})
 	post := addPost(t, s)
 	var top, all []string
-	for i := range 60 {
+	for i := range 240 {
 		c := platformtest.Comment{Post: post.ID, AuthorID: "1", Text: fmt.Sprint(i)}
 		if i%3 == 2 {
 			c.Parent = top[len(top)-1]
@@ -154,6 +154,9 @@ func TestListsArePaged(t *testing.T) {
 				}
 				if err := json.Unmarshal([]byte(body), &answer); err != nil || answer.Paging.Cursors.After == "" {
 					t.Fatalf("%v in %s", err, body)
+				}
+				if len(answer.Data) > 100 {
+					t.Errorf("%d at a time", len(answer.Data))
 				}
 				for _, d := range answer.Data {
 					got = append(got, d.ID)
