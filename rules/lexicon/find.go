@@ -33,12 +33,12 @@ type search struct {
 	known    [64]found // what walk said of the first tokens
 }
 
-// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0; and how long the longest modifier is that
-// it begins with.
+// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0; the node of the trie that it ends in, or 0;
+// and how long the longest modifier is that it begins with.
 type found struct {
-	id   int32
-	mod  int16
-	done bool
+	id, node int32
+	mod      int16
+	done     bool
 }
 
 // token finds what token i is, and what starts with it.
@@ -54,6 +54,9 @@ func (s *search) token(i int) {
 		if x.start > 0 {
 			s.follow(i, i+1, x.start, t.Disguise, 0)
 		}
+	}
+	if w.node > 0 && w.id == 0 && t.Kind == text.Word {
+		s.apart(i, w.node)
 	}
 	if !whole && w.id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
 		s.compound(t.Text, int(w.mod), i)
@@ -98,10 +101,31 @@ func (l *Lexicon) walk(w string) found {
 		}
 	}
 	x := &t.nodes[n]
-	if r.id = x.word; x.part&innocentWord != 0 {
+	if r.id, r.node = x.word, n; x.part&innocentWord != 0 {
 		r.id, r.mod = -1, 0
 	}
 	return r
+}
+
+// apart finds the term that the tokens i and i+1 are together, when neither is one by itself: "hel vete", "puc kona". The two
+// together have six bytes or more.
+func (s *search) apart(i int, node int32) {
+	if i+1 >= len(s.tokens) {
+		return
+	}
+	t, w := &s.tokens[i+1], s.tokens[i].Text
+	if t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(w)+len(t.Text) < 6 || s.word(i+1).id != 0 {
+		return
+	}
+	for k := 0; k < len(t.Text); k++ {
+		if node = s.l.fore.child(node, t.Text[k]); node == 0 {
+			return
+		}
+	}
+	x := &s.l.fore.nodes[node]
+	if x.word > 0 && x.part&innocentWord == 0 {
+		s.emit(s.l.words[x.word-1].hits, i, i+1, text.Spaced|s.tokens[i].Disguise|t.Disguise, Standalone)
+	}
 }
 
 // compound finds the terms that w, which is none itself, begins and ends with; and what is between them, if that is a term.
@@ -277,6 +301,7 @@ type candidates struct {
 	mods     [4]int32
 	heads    [4]int32
 	n, m, h  int
+	strain   int // of the words: by how many letters the gaps in them differ from what is most likely
 	innocent bool
 	budget   int
 }
@@ -292,7 +317,7 @@ func (s *search) reading(r *text.Reading) {
 			s.follow(r.First, r.Last+1, w.start, r.Disguise, 0)
 		}
 	}
-	if c.n > 0 || c.innocent || r.Last > r.First || s.steps > stepsOfText {
+	if c.n > 0 || c.innocent || r.Last > r.First || s.steps > stepsOfText || !r.Disguise.Has(^text.Homoglyph) {
 		return
 	}
 	c.budget = stepsOfReading
@@ -311,13 +336,13 @@ func (s *search) spellings(r *text.Reading, c *candidates) {
 		return
 	}
 	c.budget = stepsOfReading
-	s.spell(r.Cells, 0, 0, 0, 0, c)
+	s.spell(r.Cells, 0, 0, 0, 0, 0, c)
 	s.steps += stepsOfReading - c.budget
 }
 
 // spell goes down the trie from n by the cells from k on, of which the first has already stood used times. sure is by how many
-// letters those that are written outnumber those that are guessed.
-func (s *search) spell(cells []text.Cell, k, used, sure int, n int32, c *candidates) {
+// letters those that are written outnumber those that are guessed. Of the words, only those with the least strain are kept.
+func (s *search) spell(cells []text.Cell, k, used, sure, strain int, n int32, c *candidates) {
 	if c.budget--; c.budget < 0 {
 		return
 	}
@@ -326,8 +351,13 @@ func (s *search) spell(cells []text.Cell, k, used, sure int, n int32, c *candida
 	if k == len(cells) {
 		c.innocent = c.innocent || x.part&innocentWord != 0
 		if x.word > 0 && x.part&innocentWord == 0 && sure >= -2 {
-			c.words[c.n] = x.word
-			c.n += add(c.words[:], c.n)
+			if strain < c.strain || c.n == 0 {
+				c.n, c.strain = 0, strain
+			}
+			if strain == c.strain {
+				c.words[c.n] = x.word
+				c.n += add(c.words[:], c.n)
+			}
 		}
 		return
 	}
@@ -337,7 +367,11 @@ func (s *search) spell(cells []text.Cell, k, used, sure int, n int32, c *candida
 	}
 	cell := &cells[k]
 	if used >= int(cell.Min) {
-		s.spell(cells, k+1, 0, sure, n, c)
+		more := 0
+		if cell.N == 0 {
+			more = max(used-int(cell.Max)+1, int(cell.Max)-1-used)
+		}
+		s.spell(cells, k+1, 0, sure, strain+more, n, c)
 	}
 	if used == int(cell.Max) {
 		return
@@ -345,18 +379,18 @@ func (s *search) spell(cells []text.Cell, k, used, sure int, n int32, c *candida
 	if cell.N == 0 {
 		for m := x.first; m < x.first+int32(x.count); m++ {
 			if t.labels[m] < utf8.RuneSelf {
-				s.spell(cells, k, used+1, sure-1, m, c)
+				s.spell(cells, k, used+1, sure-1, strain, m, c)
 				continue
 			}
 			for j := t.nodes[m].first; j < t.nodes[m].first+int32(t.nodes[m].count); j++ {
-				s.spell(cells, k, used+1, sure-1, j, c)
+				s.spell(cells, k, used+1, sure-1, strain, j, c)
 			}
 		}
 		return
 	}
 	for _, r := range cell.Alt[:cell.N] {
 		if m := t.down(n, r); m > 0 {
-			s.spell(cells, k, used+1, sure+1, m, c)
+			s.spell(cells, k, used+1, sure+1, strain, m, c)
 		}
 	}
 }

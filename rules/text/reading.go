@@ -41,7 +41,7 @@ func (f *Folded) lookAt(i int) {
 		return
 	}
 	dollar := p.start > 0 && f.buf[p.start-1] == '$'
-	if p.marks&(hasMask|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && p.marks&hasLetter != 0 || dollar {
+	if p.marks&(hasMask|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || dollar {
 		start := len(f.cells)
 		var d Disguise
 		if dollar {
@@ -52,6 +52,19 @@ func (f *Folded) lookAt(i int) {
 		f.reading(i, i, start, d|t.Disguise)
 		f.mend(t, p)
 	}
+}
+
+// leetlike tells whether digits may stand for letters in a word that has some of both: "n1" and "1d10t", but not "10k" and "2a".
+func leetlike(s string) bool {
+	digits, letters := 0, 0
+	for _, r := range s {
+		if r >= '0' && r <= '9' {
+			digits++
+		} else {
+			letters++
+		}
+	}
+	return digits > 0 && digits <= letters+1 && (letters > 1 || !digit(s[0]))
 }
 
 // reading offers cells[start:] as a reading of the tokens first to last.
@@ -70,6 +83,7 @@ func (f *Folded) cell(c Cell) { f.cells = append(f.cells, c) }
 func (f *Folded) spell(s string) (d Disguise) {
 	for i := 0; i < len(s); {
 		r, w := utf8.DecodeRuneInString(s[i:])
+		double := vowelRune(r) && r != 'o' && (r != 'e' || len(s) > 5)
 		n := 1
 		for i+n*w < len(s) && s[i+(n-1)*w:i+n*w] == s[i+n*w:min(len(s), i+(n+1)*w)] {
 			n++
@@ -83,9 +97,8 @@ func (f *Folded) spell(s string) (d Disguise) {
 			i += n * w
 			continue
 		case r >= '0' && r <= '9':
-			if c.N = uint8(copy(c.Alt[:], leet(r))); c.N == 0 {
-				c.Alt[0], c.N = r, 1
-			}
+			c.N = uint8(copy(c.Alt[:3], leet(r))) + 1
+			c.Alt[c.N-1] = r
 			d |= Leet
 			if n > 2 {
 				c.Min, c.Max = 1, 2
@@ -97,7 +110,7 @@ func (f *Folded) spell(s string) (d Disguise) {
 				c.N = uint8(copy(c.Alt[:], []rune(v)))
 				d |= Homoglyph
 			}
-			if n > 2 || n == 2 && vowelRune(r) {
+			if n > 2 || n == 2 && double {
 				c.Max = 2
 				d |= Repeated
 			} else {
@@ -165,13 +178,13 @@ func variants(r rune) string {
 	case 'æ':
 		return "æä"
 	case 'ø':
-		return "øöo"
+		return "øö"
 	case 'é', 'è', 'ê', 'ë', 'ē', 'ę', 'ě':
 		return string(r) + "e"
 	case 'í', 'ì', 'î', 'ï', 'ī', 'ı':
 		return string(r) + "i"
 	case 'ó', 'ò', 'ô', 'õ', 'ō', 'ő':
-		return string(r) + "oö"
+		return string(r) + "o"
 	case 'ú', 'ù', 'û', 'ū', 'ü', 'ű':
 		return string(r) + "uy"
 	case 'ý', 'ÿ':
@@ -281,14 +294,19 @@ func same(s string) bool {
 
 // joinedReading offers the tokens first to last, with no space between them, as one word: p.ucko, id-iot, k🍆k, d!n.
 func (f *Folded) joinedReading(first, last int) {
+	if !f.joinable(first, last) {
+		return
+	}
 	start := len(f.cells)
 	d := Disguise(0)
 	for i := first; i <= last; i++ {
 		t := f.tokens[i]
 		switch t.Kind {
-		case Link, Mention:
-			f.cells = f.cells[:start]
-			return
+		case Number:
+			for _, r := range t.Text {
+				f.cell(Cell{Alt: [4]rune{r}, N: 1, Min: 1, Max: 1})
+			}
+			continue
 		case Symbol:
 			if i > first && i < last {
 				f.cell(Cell{Max: 1})
@@ -310,6 +328,15 @@ func (f *Folded) joinedReading(first, last int) {
 	f.reading(first, last, start, d)
 }
 
+// joinable tells whether the tokens may be one word: words and emoji, or numbers only ("14/88").
+func (f *Folded) joinable(first, last int) bool {
+	var kinds [Hashtag + 1]int
+	for _, t := range f.tokens[first : last+1] {
+		kinds[t.Kind]++
+	}
+	return kinds[Link]+kinds[Mention] == 0 && (kinds[Number] == 0 || kinds[Number] == last-first+1)
+}
+
 // joint appends the cells of what stands between the tokens i-1 and i.
 func (f *Folded) joint(i int) (d Disguise) {
 	gap := f.buf[f.places[i-1].end:f.places[i].start]
@@ -326,7 +353,7 @@ func (f *Folded) joint(i int) (d Disguise) {
 			f.cell(c)
 			d |= Leet
 		case r == '-' && single(f.tokens[i-1], f.places[i-1]):
-			f.cell(Cell{Max: 3})
+			f.cell(Cell{Max: 2})
 			d |= Masked
 		default:
 			d |= Punctuated

@@ -362,7 +362,9 @@ func (f *Folded) add(t Token, p place) {
 		p.marks |= joined
 	}
 	if t.Kind == Word || t.Kind == Hashtag || t.Kind == Mention {
-		t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End])
+		if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
+			p.marks &^= hasDouble // names: Aas, Meena
+		}
 		if i := strings.IndexByte(t.Text, ':'); i > 0 && p.marks&hasMask == 0 {
 			t.Text = t.Text[:i]
 		}
