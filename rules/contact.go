@@ -17,6 +17,7 @@ type officials struct {
 	streets   map[string]bool // "hantverkargatan 45"
 	allowed   map[string]bool // sites, and below them
 	shortens  map[string]bool // link shorteners
+	names     map[string]bool // what imitations of the allowed sites are put together with
 	brands    []string        // first labels of the allowed sites that are long enough to be imitated
 }
 
@@ -60,7 +61,7 @@ func (d *detectors) own(r *reading, first, last int) bool {
 			continue
 		}
 		genitive := r.low[w.end-1] == 's'
-		close := i < first && i >= first-5 && w.sentence == sentence
+		close := i < first && i >= first-8 && w.sentence == sentence
 		switch {
 		case w.cues&(cueTheir|cuePrivate) != 0, w.cues&cueKin != 0 && (genitive || close), w.cues&cueThird != 0 && close,
 			r.office(i) && (genitive || close):
@@ -124,9 +125,9 @@ func (r *reading) mineIn(i int) bool {
 		return false
 	}
 	switch {
-	case is(i, "nås") && is(i+1, "på", "via", "jag"), is(i, "jag") && is(i+1, "nås", "bor", "heter", "finns", "svarar"):
+	case is(i, "nås") && is(i+1, "på", "via", "jag") && r.cuesBefore(i, 6)&(cueThird|cueKin) == 0, is(i, "jag") && is(i+1, "nås", "bor", "heter", "finns", "svarar"):
 		return true
-	case is(i, "hör") && is(i+1, "av") && is(i+2, "er", "dig", "dej"):
+	case is(i, "hör") && is(i+1, "av") && is(i+2, "er", "dig", "dej") && !is(i+3, "till"):
 		return true
 	case is(i, "vi") && is(i+1, "bor", "nås"), is(i, "reach", "call", "email", "text") && is(i+1, "me", "us"):
 		return true
@@ -183,10 +184,13 @@ func (d *detectors) mails(r *reading, found []detection) []detection {
 			first, disguised = at, odd
 		}
 		last, host, odd := r.host(domain)
-		if last < 0 || !publicDomain(host) {
+		if last < 0 || !likeDomain(host) {
 			continue
 		}
-		if odd == false && disguised && string(r.bytes(domain-1)) == "at" && !bracketed(r.gap(domain-1)) {
+		if said := disguised && r.words[domain-1].end > 0 && r.low[r.words[domain-1].end-1] != '@'; said && !publicDomain(host) && !odd {
+			continue
+		}
+		if !odd && disguised && string(r.bytes(domain-1)) == "at" && !bracketed(r.gap(domain-1)) {
 			continue // "meet at example.com"
 		}
 		first, odd2 := r.mailbox(first)
@@ -317,11 +321,18 @@ func isMailWord(w []byte) bool {
 
 // publicDomain tells whether a host ends in a top domain that exists, and has a name before it.
 func publicDomain(host string) bool {
-	if strings.IndexByte(host, '.') <= 0 || strings.Contains(host, "..") {
+	if !likeDomain(host) {
 		return false
 	}
-	suffix, icann := publicsuffix.PublicSuffix(host)
-	return icann && len(suffix) < len(host)
+	_, icann := publicsuffix.PublicSuffix(host[strings.LastIndexByte(host, '.')+1:])
+	suffix, _ := publicsuffix.PublicSuffix(host)
+	return icann && (len(suffix) < len(host) || strings.Count(host, ".") > 1)
+}
+
+// likeDomain tells whether a host has the form of one, whatever its top domain.
+func likeDomain(host string) bool {
+	dot := strings.LastIndexByte(host, '.')
+	return dot > 0 && len(host)-dot > 2 && !strings.Contains(host, "..") && !digitsOnly(host[dot+1:])
 }
 
 // streetEnds are the last parts of Swedish street names. The second list needs a sign that it is a home: they are common words too.
@@ -392,7 +403,7 @@ func (d *detectors) address(r *reading, i int) (detection, bool) {
 		return detection{}, false
 	}
 	around := r.cuesBefore(street, 8) | r.cuesAfter(last, 8)
-	home := around&(cueHome) != 0
+	home := around&cueHome != 0 || r.livesAt(street)
 	postcode := r.postcode(last)
 	titled := r.words[street].kind&wordTitle != 0
 	if !home && !postcode || !home && around&cuePublic != 0 || !titled && !home {
@@ -402,6 +413,22 @@ func (d *detectors) address(r *reading, i int) (detection, bool) {
 	f.disguised = r.words[i].kind&wordDigits == 0 || r.rewritten(start, end)
 	f.start, f.end = r.span(start, end)
 	return f, true
+}
+
+// livesAt tells whether somebody is put right before the street: "vi på Snöripsbacken 6", "Tyra Ek, Kaprifolgränd 2".
+func (r *reading) livesAt(street int) bool {
+	if street >= 2 && r.words[street-2].cues&cueMe != 0 && r.words[street-1].cues&cueCommon != 0 {
+		return true
+	}
+	if street >= 2 && string(r.bytes(street-1)) == "at" && string(r.bytes(street-2)) == "m" {
+		return true // "I'm at"
+	}
+	for _, p := range r.people {
+		if p.full && p.last < street && p.last >= street-3 && r.words[p.last].sentence == r.words[street].sentence {
+			return true
+		}
+	}
+	return false
 }
 
 // postcode tells whether a Swedish postcode ("123 45", "12345") follows word i closely.

@@ -81,6 +81,10 @@ func (r *reading) siteOf(first, last *int, host string, disguised bool) (string,
 		*first, www = spaced, true
 	}
 	host = strings.Trim(host, ".-_")
+	if scheme >= 0 && likeDomain(host) {
+		*first = scheme
+		return strings.TrimPrefix(host, "www."), true
+	}
 	if !publicDomain(host) {
 		shorter, ok := r.dropLast(last, host)
 		if !ok {
@@ -89,10 +93,7 @@ func (r *reading) siteOf(first, last *int, host string, disguised bool) (string,
 		host = shorter
 	}
 	path := r.pathAfter(*last)
-	if scheme >= 0 {
-		*first = scheme
-	}
-	if scheme >= 0 || www && strings.Count(host, ".") >= 1 {
+	if www && strings.Count(host, ".") >= 1 {
 		return strings.TrimPrefix(host, "www."), true
 	}
 	return host, r.bareSite(*first, *last, host, path, disguised)
@@ -142,31 +143,24 @@ func (r *reading) pathAfter(i int) bool {
 	return len(gap) > 0 && gap[0] == '/' && (len(gap) == 1 && i+1 < len(r.words) || len(gap) > 1 && (gap[1] == ' ' || gap[1] == '?' || gap[1] == '#'))
 }
 
-// wordyTops are top domains that are Swedish or English words, or the ends of file names: before them a site must look like one.
-var wordyTops = map[string]bool{"se": true, "nu": true, "no": true, "de": true, "is": true, "it": true, "in": true, "at": true, "be": true, "me": true,
-	"us": true, "so": true, "to": true, "om": true, "vi": true, "ni": true, "sa": true, "la": true, "my": true, "va": true, "do": true, "as": true,
-	"am": true, "al": true, "st": true, "fm": true, "tv": true, "by": true, "hm": true, "er": true, "et": true, "il": true, "im": true, "men": true,
-	"man": true, "hur": true, "fan": true, "top": true, "vip": true, "live": true, "link": true, "best": true, "news": true, "today": true,
-	"now": true, "help": true, "win": true, "bar": true, "one": true, "md": true, "py": true, "sh": true, "rs": true, "pl": true, "zip": true, "mov": true,
-	"ps": true, "cc": true, "ai": true, "kr": true, "min": true, "tel": true, "name": true, "post": true, "sex": true, "love": true, "kim": true,
-	"bo": true, "hem": true, "bil": true, "mil": true, "int": true, "gratis": true, "svenska": true, "sl": true, "dag": true, "ba": true, "mm": true,
-	"mu": true, "ma": true, "ms": true, "pm": true, "sc": true, "tr": true, "kg": true, "ml": true, "cm": true, "ne": true, "si": true, "ag": true,
-	"ed": true, "eg": true, "ki": true, "gu": true, "gå": true, "bra": true, "how": true, "you": true, "are": true, "call": true, "fit": true,
-	"here": true, "day": true, "box": true, "moe": true, "lol": true, "wtf": true, "kids": true, "mom": true, "menu": true, "open": true,
-	"plus": true, "prime": true, "cat": true, "dog": true, "buss": true, "tjänst": true, "an": true, "ad": true, "re": true, "pa": true, "pr": true,
-	"dj": true, "dm": true, "gt": true, "kn": true, "ac": true, "cl": true, "cv": true, "hn": true, "ht": true, "ir": true, "je": true,
-	"jo": true, "ke": true, "km": true, "kp": true, "li": true, "lc": true, "ls": true, "lt": true, "mc": true, "mg": true, "mp": true, "mr": true,
-	"mt": true, "mv": true, "mw": true, "na": true, "nc": true, "nf": true, "ng": true, "np": true, "nr": true, "pf": true, "pg": true, "ph": true,
-	"pn": true, "pt": true, "sm": true, "sn": true, "sr": true, "sv": true, "tc": true, "td": true, "tg": true, "th": true, "tj": true,
-	"tk": true, "tl": true, "tm": true, "tn": true, "tt": true, "tz": true, "ve": true, "vc": true, "vg": true, "vu": true, "ws": true, "ye": true, "yt": true}
+// wordyTops are top domains that are Swedish or English words, units, or the ends of file names: before them a bare host must look like
+// one in other ways.
+var wordyTops = wordSet("ac ad ag ai al am an ar arab are art as at ax ba baby band bank bar baseball be best bet bi bil bingo bio black bo bom bot box bra by " +
+	"call cat cc center city cl cm coach college cricket cv data day de delta design diet digital dj dm do dog ed eg er et expert express fan farm fast fe feedback " +
+	"film final fit florist fly fm forum gal gap garden gay ge gift gifts gives glass global golf got gratis gt gu guide guru hem here hm hn hockey hospital hot how " +
+	"ht hu hur id il im in int ir is it jeep je jo ke kg ki kids kim kiwi km kn kp kr la land lat lc legal li like link live lol lotto love ls lt ma man management " +
+	"mc md me med media men menu mg mil min ml mm mo moe mom monster mov mp mr ms mt mu museum mv mw my na name nc ne nf ng ni no now np nr nu om one open " +
+	"orange pa page pars partners party pf pg ph pin pizza pl plus pm pn post pr press prime ps pt pub py radio re red ren rent rest ro rs rugby sa sas save sc " +
+	"science se sex sh shopping show si sina skin sky sl sm smart sn so social solar solutions sport sr st store studio sv sy systems tax taxi tc td team tel tennis " +
+	"tg th tips tj tk tl tm tn to today top total tr trust tt tv tz us va vana vc ve vet vg vi video vig viking villas vin vip visa vision vu win ws wtf ye you yt zip")
 
 // bareSite tells whether a host without scheme and www is one. "Läs på dn.se" is, "bra.Men", "Node.js" and "t.ex" are not.
 func (r *reading) bareSite(first, last int, host string, path, disguised bool) bool {
 	top := host[strings.LastIndexByte(host, '.')+1:]
 	label := r.words[first]
 	plain := strings.Count(host, ".") == 1 && !path && !strings.ContainsAny(host, "-_0123456789")
-	if label.cues&cueCommon != 0 && label.kind&wordGlued == 0 && plain {
-		return false // "bra.se till att …"
+	if label.cues&(cueCommon|cueMe) != 0 && label.kind&wordGlued == 0 && (plain || !path && (strings.Count(host, ".") > 2 || wordyTops[top] && top != "se")) {
+		return false // "bra.se till att …", "Jag.kräver.att.ni"
 	}
 	if r.words[last].kind&wordTitle != 0 && label.kind&wordUpper == 0 && !(label.kind&wordTitle != 0 && top == "com") {
 		return false // "bra.Men": a new sentence begins
@@ -261,7 +255,7 @@ func (r *reading) foreign(start, end int) bool {
 func (d *detectors) lookalike(host string) bool {
 	for _, label := range strings.Split(host, ".") {
 		for _, part := range strings.Split(label, "-") {
-			if part != label && d.brandIs(part) {
+			if part != label && d.names[part] {
 				return true
 			}
 		}
@@ -282,15 +276,6 @@ func (d *detectors) lookalike(host string) bool {
 			return true
 		}
 		if len(b) > 6 && strings.Contains(bare, unleet(b)) {
-			return true
-		}
-	}
-	return false
-}
-
-func (d *detectors) brandIs(part string) bool {
-	for _, b := range d.brands {
-		if part == b {
 			return true
 		}
 	}

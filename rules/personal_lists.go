@@ -67,6 +67,8 @@ func (d *detectors) entry(list, section, line string) error {
 			d.brands = append(d.brands, label)
 		}
 		return putDomain(&d.allowed, low)
+	case "links.txt names":
+		put(&d.names, strings.Fields(low)...)
 	case "links.txt shorteners":
 		return putDomain(&d.shortens, low)
 	case "firstnames.txt sure":

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+
 	"github.com/nyaruka/phonenumbers"
 )
 
@@ -78,6 +80,9 @@ func (d *detectors) numbers(r *reading, found []detection) []detection {
 			found = d.numbersIn(r, found)
 		}
 		i = next
+	}
+	if r.digits > 1 {
+		found = r.splitIdentity(found)
 	}
 	return found
 }
@@ -258,19 +263,23 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 	var kind detectionKind
 	first := int(r.run.pieces[i].word)
 	n := r.window(i, 12, func(digits []byte, pieces []piece) bool {
-		if len(digits) != 10 && len(digits) != 12 || r.cut(i, len(pieces)) {
+		if len(digits) != 10 && len(digits) != 12 {
 			return false
 		}
-		before := r.cuesBefore(first, 5)
-		called := (before|r.cuesAfter(int(pieces[len(pieces)-1].word), 4))&cuePnr != 0
-		if !called && (!identityShape(pieces) || r.amount(int(pieces[len(pieces)-1].word))) {
+		last := int(pieces[len(pieces)-1].word)
+		before, after := r.cuesBefore(first, 5), r.cuesAfter(last, 4)
+		called := (before|after)&cuePnr != 0
+		if !called && r.cut(i, len(pieces)) {
+			return false
+		}
+		if !called && (!identityShape(pieces) && after&(cuePhone|cueTheir) == 0 || r.amount(last)) {
 			return false
 		}
 		date, check := identityNumber(digits)
 		switch {
 		case !date:
 			return false
-		case check && before&cueRef != 0 && !called:
+		case check && (before&cueRef != 0 || r.reference(first)) && !called:
 			kind = kindIdentityLike
 		case check:
 			kind = kindIdentity
@@ -287,21 +296,63 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 	return kind, n
 }
 
+// splitIdentity finds an identity number whose date of birth and last four digits stand apart: "född 850312, fyra sista 9820".
+func (r *reading) splitIdentity(found []detection) []detection {
+	called := false
+	for i := 1; i < len(r.words) && !called; i++ {
+		a, b := r.bytes(i-1), r.bytes(i)
+		called = string(b) == "sista" && (string(a) == "fyra" || string(a) == "4") || string(a) == "sista" && (string(b) == "fyra" || string(b) == "4" || string(b) == "siffrorna")
+	}
+	if !called {
+		return found
+	}
+	const near = 12
+	var digits [12]byte
+	for i, w := range r.words {
+		if w.kind&wordDigits == 0 || w.end-w.start != 6 && w.end-w.start != 8 {
+			continue
+		}
+		for j := max(0, i-near); j < min(len(r.words), i+near); j++ {
+			if v := r.words[j]; v.kind&wordDigits == 0 || v.end-v.start != 4 {
+				continue
+			}
+			d := append(append(digits[:0], r.bytes(i)...), r.bytes(j)...)
+			if _, check := identityNumber(d); check {
+				f := detection{kind: kindIdentity, value: string(d), disguised: true}
+				f.start, f.end = r.span(int(min(w.start, r.words[j].start)), int(max(w.end, r.words[j].end)))
+				return append(found, f)
+			}
+		}
+	}
+	return found
+}
+
 // likely tells whether a number that has the form of an identity number, but a wrong check digit, should be looked at: somebody miswrote
 // one, or invented it. Case, invoice and order numbers begin with a date too, mostly a recent one.
 func (r *reading) likely(digits []byte, pieces []piece, called bool) bool {
 	if len(pieces) != 2 || pieces[1].before != sepDash && pieces[1].before != sepPlus || len(r.words) < 5 {
 		return false
 	}
-	sentence := r.words[pieces[0].word].sentence
-	for _, w := range r.words {
-		if w.sentence == sentence && w.cues&cueRef != 0 {
-			return false
-		}
+	if first := int(pieces[0].word); (r.cuesBefore(first, 9)|r.cuesAfter(int(pieces[1].word), 2))&cueRef != 0 || r.reference(first) {
+		return false
 	}
 	year := int(digits[len(digits)-10]-'0')*10 + int(digits[len(digits)-9]-'0')
 	recent := year >= 15 && year <= 39 && (len(digits) == 10 || digits[0] == '2')
 	return (called || !recent) && string(digits[len(digits)-4:len(digits)-1]) != "000"
+}
+
+// reference tells whether the word before word i calls the number that of a thing: "följesedel", "leveransnummer".
+func (r *reading) reference(i int) bool {
+	if i == 0 || r.words[i-1].cues&(cuePnr|cuePhone|cueAccount|cueSwish) != 0 {
+		return false
+	}
+	w := r.bytes(i - 1)
+	for _, end := range [...]string{"nummer", "nr", "numret", "sedel", "sedeln", "kod", "koden", "beteckning", "kvitto", "kvittot", "ordern", "id"} {
+		if bytes.HasSuffix(w, []byte(end)) {
+			return true
+		}
+	}
+	return false
 }
 
 // identityShape tells whether people divide identity numbers so. Others are identity numbers only where they are called so.
@@ -433,26 +484,52 @@ func (r *reading) cardAt(i int, near cues) int {
 func (r *reading) accountAt(i int) int {
 	first := int(r.run.pieces[i].word)
 	near := r.cuesBefore(first, 5)
-	if near&cueAccount == 0 || near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0 {
-		return 0
-	}
+	giro := near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0
 	return r.window(i, 16, func(d []byte, pieces []piece) bool {
 		last := int(pieces[len(pieces)-1].word)
-		return len(d) >= 7 && !r.amount(last) && d[0] != '0' && !r.cut(i, len(pieces))
+		if len(d) < 7 || giro || r.amount(last) || d[0] == '0' || r.cut(i, len(pieces)) {
+			return false
+		}
+		if near&cueAccount != 0 || r.accountWord(first) {
+			return true
+		}
+		// "6152-7 389 441 207 Handelsbanken": a clearing number first, and called an account only after.
+		return len(d) >= 11 && pieces[0].len() == 4 && r.cuesAfter(last, 4)&cueAccount != 0
 	})
 }
+
+// accountWord tells whether one of the words before word i is a compound that ends in "konto": "Swedbankkonto".
+func (r *reading) accountWord(i int) bool {
+	for j := i - 1; j >= 0 && j >= i-4; j-- {
+		w := r.bytes(j)
+		if len(w) > 5 && (bytes.HasSuffix(w, []byte("konto")) || bytes.HasSuffix(w, []byte("kontot"))) {
+			return true
+		}
+	}
+	return false
+}
+
+// mostDialled is how many numbers of one text are held against the numbering plans: a text made of numbers is a list anyhow.
+const mostDialled = 40
 
 // phoneAt finds a phone number at piece i, and tells whether it is nobody's own: an authority's or a firm's.
 func (d *detectors) phoneAt(r *reading, i int) (pieces int, official bool) {
 	p := r.run.pieces[i]
 	start := r.words[p.word].start
 	abroad := start > 0 && r.low[start-1] == '+'
-	if !abroad && r.run.digits[p.from] != '0' {
+	if c := r.run.digits[p.from]; !abroad && c != '0' && c != '7' || r.dialled >= mostDialled {
 		return 0, false
 	}
 	n := r.window(i, 15, func(digits []byte, pieces []piece) bool {
 		if !r.phoneLike(i, digits, pieces, abroad) {
 			return false
+		}
+		if pieces[0].odd && pieces[len(pieces)-1].odd && len(pieces) > 3 {
+			return true // dictated to be called: a slip does not make it harmless
+		}
+		r.dialled++
+		if digits[0] == '7' && !abroad {
+			digits = append([]byte{'0'}, digits...)
 		}
 		number, ok := d.phone(digits, abroad)
 		official = d.officialPhone(number)
@@ -472,8 +549,15 @@ func (r *reading) phoneLike(i int, d []byte, pieces []piece, abroad bool) bool {
 	if r.cuesBefore(first, 2)&cueRef != 0 && r.cuesBefore(first, 2)&cuePhone == 0 || r.amount(last) {
 		return false
 	}
-	if abroad {
+	odd := pieces[0].odd && pieces[len(pieces)-1].odd && len(pieces) > 3
+	called = called || odd && r.calls(first)
+	switch {
+	case abroad:
 		return len(d) >= 9
+	case d[0] == '7':
+		return called && len(d) == 9 && len(pieces) > 1
+	case odd && called && len(d) >= 9 && len(d) <= 11:
+		return true
 	}
 	if len(d) > 2 && d[1] == '0' {
 		return len(d) >= 11 && len(d) <= 15
@@ -489,7 +573,20 @@ func (r *reading) phoneLike(i int, d []byte, pieces []piece, abroad bool) bool {
 	if len(d) < 8 || len(d) > 10 || dotted && !called {
 		return false
 	}
+	if len(d) == 8 && len(pieces) == 2 && pieces[0].len() == 4 && !called {
+		return false // "0607-0637" are times
+	}
 	return called || joined && pieces[0].len() <= 4 || len(d) >= 9 && len(pieces) >= 4 && pieces[0].len() <= 4
+}
+
+// calls tells whether a word for calling stands anywhere in the sentences about word i.
+func (r *reading) calls(i int) bool {
+	for j := max(0, i-30); j < len(r.words) && j < i+30; j++ {
+		if r.words[j].cues&cuePhone != 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // phone gives the number as E.164 without its plus, if it can be dialled.

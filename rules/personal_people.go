@@ -115,21 +115,19 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	if !ok || n.cues&(cuePlace|cueCommon) != 0 && n.cues&cueFirst == 0 || r.saint(i) {
 		return person{}, -1
 	}
-	first := n.cues&cueFirst != 0
+	first := n.cues&cueFirst != 0 && n.cues&(cueMine|cueMe) == 0
 	role, political := r.roleBefore(i)
-	if !first && !(role && n.title && !r.street(i)) {
+	last, surname := d.surnames(r, n)
+	if role = role || r.apposed(last); !first && !(role && n.title && !r.street(i)) && !(surname && r.spokenOf(i, last, d)) {
 		return person{}, -1
 	}
-	last, surname := d.surnames(r, n)
 	switch {
 	case surname && d.house(r, last):
 		return person{}, -1
 	case surname:
-	case !first && !(role && n.title && surnameShape(r.bytes(i))):
+	case !first && !(role && n.title && (surnameShape(r.bytes(i)) || r.kinBefore(i))):
 		return person{}, -1
-	case !role && (n.cues&cueUnsure != 0 || !n.title):
-		return person{}, -1
-	case first && !role && !n.title:
+	case !n.title, !role && n.cues&cueUnsure != 0:
 		return person{}, -1
 	}
 	p := person{full: surname, role: role, public: political, writer: r.signature(i), first: i, last: last}
@@ -138,6 +136,36 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 		p.public = true
 	}
 	return p, last
+}
+
+// trade tells whether a word has the form of somebody's occupation in the definite: "snickaren", "frisören".
+func trade(w []byte) bool {
+	for _, end := range [...]string{"aren", "ören", "isten", "erskan", "anten", "ologen"} {
+		if len(w) > len(end)+2 && bytes.HasSuffix(w, []byte(end)) {
+			return true
+		}
+	}
+	return false
+}
+
+// apposed tells whether what follows the name says whose relation it is: "Jesper, min 19-åring", "Lena, vår granne".
+func (r *reading) apposed(last int) bool {
+	return last+1 < len(r.words) && string(r.gap(last)) == ", " && r.words[last+1].cues&cueMine != 0
+}
+
+// kinBefore tells whether "min granne", "vår dotter" or just "vår" stands before word i.
+func (r *reading) kinBefore(i int) bool {
+	return i > 0 && (r.words[i-1].cues&cueMine != 0 && r.words[i].cues&cueFirst != 0 || r.words[i-1].cues&cueKin != 0 && r.cue(i-2)&(cueMine|cueTheir) != 0)
+}
+
+// spokenOf tells whether two words with capitals, neither in the list of first names, are still somebody: the second is shaped as a surname
+// and something is told of them, "Göthe Ramlösund är …".
+func (r *reading) spokenOf(i, last int, d *detectors) bool {
+	if last != i+1 || last+1 >= len(r.words) || r.words[i].kind&wordTitle == 0 || r.words[last].kind&wordTitle == 0 || !clearSurname(r.bytes(last)) {
+		return false
+	}
+	next := r.bytes(last + 1)
+	return d.ties[string(next)] || string(next) == "som" || r.words[last+1].cues&cueWork != 0
 }
 
 func within1(set map[string]bool, name string) bool {
@@ -207,6 +235,16 @@ func strongSurname(w []byte) bool {
 	return false
 }
 
+// clearSurname tells whether a word has the form of a Swedish surname and of little else.
+func clearSurname(w []byte) bool {
+	for _, end := range [...]string{"sund", "sjö", "fors", "holm", "hult", "löv", "fält", "bäck", "ius", "vall", "fjord", "stedt", "torp", "skog", "mark"} {
+		if len(w) >= len(end)+4 && bytes.HasSuffix(w, []byte(end)) {
+			return true
+		}
+	}
+	return strongSurname(w)
+}
+
 // saint tells whether word i is the name of a saint, and so of a place: "S:t Göran", "Sankt Erik".
 func (r *reading) saint(i int) bool {
 	if i == 0 {
@@ -241,7 +279,7 @@ func (d *detectors) house(r *reading, last int) bool {
 func (r *reading) houseEnd(i int) bool {
 	w := bytes.TrimSuffix(r.bytes(i), []byte("s"))
 	for _, end := range [...]string{"sjukhu", "sjukhuset", "huset", "skola", "skolan", "museum", "museet", "gymnasium", "gymnasiet", "fond", "fonden", "priset", "stiftelse",
-		"stiftelsen", "kliniken", "mottagningen", "centrum", "hemmet", "kyrka", "kyrkan", "sällskapet", "institutet", "akademin"} {
+		"stiftelsen", "kliniken", "mottagningen", "centrum", "hemmet", "kyrka", "kyrkan", "sällskapet", "institutet", "akademin", "föreningen", "gymmet", "korpen"} {
 		if bytes.HasSuffix(w, []byte(end)) {
 			return true
 		}
@@ -265,7 +303,7 @@ func (r *reading) roleBefore(i int) (role, political bool) {
 			return true, true
 		}
 	}
-	if r.words[i-1].cues&cueKin != 0 || isOffice(w) {
+	if r.words[i-1].cues&(cueKin|cueMine) != 0 || isOffice(w) || r.words[i-1].cues&cueCommon == 0 && trade(w) {
 		return true, false
 	}
 	if k := i - 1; k >= 2 && r.words[k].kind&wordGlued != 0 {
@@ -331,16 +369,20 @@ func (d *detectors) circumstances(r *reading, found []detection) []detection {
 // everywhere; of a private person somebody says where the person works, lives or was seen, or whose friend or doctor it is.
 func (d *detectors) circumstance(r *reading, p person) (detectionKind, int) {
 	ill := d.illness(r, p)
-	kin := p.first > 0 && r.words[p.first-1].cues&cueKin != 0 && r.cue(p.first-2)&cueMine != 0
-	private := p.role || d.telling(r, p)
+	kin := r.kinBefore(p.first)
+	told := d.telling(r, p)
+	private := told || p.role && !r.loftyBefore(p.first)
+	located := p.last+1 < len(r.words) && r.locates(p.last+1)
 	switch {
-	case ill >= 0 && p.full && private && !r.ownIllness(p, ill):
+	case ill >= 0 && p.full && (private || d.ill.match(r.bytes(ill)) && (!p.role || trade(r.bytes(p.first-1)))) && !r.ownIllness(p, ill):
 		return kindHealth, ill
 	case ill >= 0 && (p.full || p.role):
 		return kindCircumstance, ill
 	case p.full && private && !r.addressed(p):
 		return kindCircumstance, p.last
-	case p.role && (d.telling(r, p) || kin && r.ageAfter(p)):
+	case p.full || r.words[p.first].cues&cueUnsure != 0 && !p.role:
+		return 0, 0
+	case p.role && (told || located || kin && r.ageAfter(p)), located && (told || r.counter(p.last+2)) && !r.addressed(p):
 		return kindCircumstance, p.last
 	}
 	return 0, 0
@@ -351,6 +393,9 @@ func (d *detectors) circumstance(r *reading, p person) (detectionKind, int) {
 func (d *detectors) illness(r *reading, p person) int {
 	const far, close = 24, 5
 	tie, stays := -1, false
+	if p.first > 0 && d.stays[string(r.bytes(p.first-1))] {
+		tie, stays = p.last, true // "Ligger Olle Ek kvar på avdelningen?"
+	}
 	sentence := r.words[p.first].sentence
 	for i := p.last + 1; i < len(r.words) && i <= p.last+far; i++ {
 		w := r.bytes(i)
@@ -363,7 +408,9 @@ func (d *detectors) illness(r *reading, p person) int {
 		switch {
 		case bytes.HasPrefix(w, []byte("smitta")), bytes.HasPrefix(w, []byte("behandla")) && !bytes.HasSuffix(w, []byte("s")):
 			return -1
-		case (tie >= 0 && i-tie <= close || i == p.last+1) && d.ill.match(w), stays && i-tie <= close && d.wards[string(w)]:
+		case string(w) == "att" && tie < 0 && r.cue(i+1)&cueThird == 0:
+			return -1
+		case (tie >= 0 && i-tie <= close || i == p.last+1 && r.low[r.words[p.last].end-1] == 's') && d.ill.match(w), stays && i-tie <= close && d.wards[string(w)]:
 			return i
 		case d.ties[string(w)]:
 			tie = i
@@ -375,10 +422,8 @@ func (d *detectors) illness(r *reading, p person) int {
 
 // ownIllness tells whether it is not p who is ill: "hjälpte mig genom min cancer", or staff who work with the illness.
 func (r *reading) ownIllness(p person, ill int) bool {
-	for i := p.last + 1; i < ill; i++ {
-		if r.words[i].cues&(cueMe|cueMine) != 0 {
-			return true
-		}
+	if (r.cue(ill-1)|r.cue(ill-2))&(cueMe|cueMine) != 0 && ill-2 > p.last {
+		return true
 	}
 	if !p.role || p.first == 0 || r.words[p.first-1].cues&cueKin != 0 {
 		return false
@@ -393,19 +438,78 @@ func (r *reading) ownIllness(p person, ill int) bool {
 // telling tells whether the sentence of p says where p is, works or is treated, spreads talk, or tells of a meeting with the writer.
 func (d *detectors) telling(r *reading, p person) bool {
 	sentence := r.words[p.first].sentence
-	for i := max(0, p.first-12); i < len(r.words) && i < p.last+16; i++ {
+	for i := max(0, p.first-8); i < len(r.words) && i < p.last+16; i++ {
 		w := r.words[i]
 		if w.sentence != sentence || i >= p.first && i <= p.last {
 			continue
 		}
+		near := i >= p.first-4 && i <= p.last+7
+		local := w.cues&cuePlace != 0 && w.kind&wordTitle != 0 && w.cues&cueCommon == 0
 		switch {
-		case w.cues&(cuePublic|cueGossip) != 0, w.cues&cuePlace != 0 && w.kind&wordTitle != 0 && w.cues&cueCommon == 0, r.houseEnd(i):
+		case near && w.cues&(cuePublic|cueGossip) != 0, r.schoolClass(i), near && (local || r.houseEnd(i) || r.street(i) && w.kind&wordTitle != 0), p.role && d.stays[string(r.bytes(i))]:
 			return true
-		case p.full && w.cues&(cueMe|cueMine|cueSeen) != 0, p.full && w.cues&cueWork != 0 && i > p.last && i <= p.last+3:
+		case p.full && (w.cues&(cueMe|cueMine) != 0 || w.cues&cueSeen != 0 && i < p.first || w.cues&cueWork != 0 && i > p.last && i <= p.last+2):
+			return true
+		case p.full && i > p.last && w.end-w.start == 3 && string(r.bytes(i)) == "bor":
+			return true
+		case p.full && i == p.first-1 && w.cues&cueTheir != 0 && w.cues&cueFirst == 0:
 			return true
 		}
 	}
 	return false
+}
+
+// loftyBefore tells whether a title stands before word i that is heard in the news more than at the surgery: chairmen and professors are named
+// for what they do in public.
+func (r *reading) loftyBefore(i int) bool {
+	if i == 0 || r.words[i-1].cues&(cueKin|cueMine) != 0 {
+		return false
+	}
+	w := r.bytes(i - 1)
+	if trade(w) && !isOffice(w) {
+		return true
+	}
+	for _, end := range [...]string{"vd", "ordförande", "ordföranden", "ledamot", "ledamoten", "direktör", "direktören", "sekreterare", "sekreteraren",
+		"professor", "professorn", "fru", "herr", "mr", "mrs", "ms", "journalist", "journalisten", "advokaten", "advokat", "politikern", "stabschefen", "officer",
+		"tränaren", "tränare"} {
+		if bytes.HasSuffix(w, []byte(end)) {
+			return true
+		}
+	}
+	return false
+}
+
+// counter tells whether word i is where people who serve the public are met.
+func (r *reading) counter(i int) bool {
+	if i >= len(r.words) {
+		return false
+	}
+	switch string(r.bytes(i)) {
+	case "linje", "luckan", "receptionen", "kassan", "växeln", "spärren", "disken", "expeditionen", "kiosken", "tråden":
+		return true
+	}
+	return false
+}
+
+// schoolClass tells whether word i is the number of a school class: "8C", "2 B".
+func (r *reading) schoolClass(i int) bool {
+	w := r.words[i]
+	return w.kind&wordDigits != 0 && w.end-w.start == 1 && r.low[w.start] != '0' && i+1 < len(r.words) && r.words[i+1].kind&wordGlued != 0 &&
+		r.words[i+1].end-r.words[i+1].start == 1 && 'a' <= r.low[r.words[i+1].start] && r.low[r.words[i+1].start] <= 'e'
+}
+
+// locates tells whether word i and the next say where somebody is to be found: "i Gnesta", "på linje 704", "i luckan".
+func (r *reading) locates(i int) bool {
+	switch string(r.bytes(i)) {
+	case "i", "på", "hos", "från", "vid":
+	default:
+		return false
+	}
+	if i+1 >= len(r.words) {
+		return false
+	}
+	next := r.words[i+1]
+	return r.counter(i+1) || next.kind&wordTitle != 0 && next.cues&cueCommon == 0 || next.kind&wordDigits != 0
 }
 
 // ageAfter tells whether an age follows the name: "Tindra, 9 år", "Elliot 14".

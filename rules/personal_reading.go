@@ -27,6 +27,8 @@ type reading struct {
 
 	run    numberRun
 	before []byte // scratch for hosts
+
+	dialled int // how many numbers were held against the numbering plans
 }
 
 // word is a run of letters, or a run of digits.
@@ -84,7 +86,7 @@ var byteKinds = func() (t [256]uint8) {
 func (r *reading) read(s string, v *cueTable) {
 	r.original, r.people = s, r.people[:0]
 	r.low, r.at, r.words = r.low[:0], r.at[:0], r.words[:0]
-	r.digits, r.spelled, r.dots, r.ats, r.titles, r.emoji, r.tags = 0, 0, 0, 0, 0, 0, 0
+	r.digits, r.spelled, r.dots, r.ats, r.titles, r.emoji, r.tags, r.dialled = 0, 0, 0, 0, 0, 0, 0, 0
 	if plainLatin(s) {
 		r.low = append(r.low, s...)
 	} else {

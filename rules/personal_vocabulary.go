@@ -57,8 +57,8 @@ var cueWords = map[cues]string{
 		"private personal personliga personligt",
 	cuePnr: "personnummer personnumret personnumren personnummret personnr pnr persnr p-nummer personnummers födelsenummer född födda fött " +
 		"samordningsnummer samordningsnumret samordningsnr sammordningsnummer ssn identitetsnummer id-nummer legitimation legitimationen " +
-		"persnummer perssonnummer personummer persnumret",
-	cueRef: "ärende ärendet ärendenummer ärendenr ärendenumret ärendeid diarienummer diarienr dnr diariet faktura fakturan fakturanummer fakturanr " +
+		"personbeteckning personbeteckningen personid patientid patientnummer patientnumret födelsedatum persnummer perssonnummer personummer persnumret",
+	cueRef: "följesedel följesedeln ärende ärendet ärendenummer ärendenr ärendenumret ärendeid diarienummer diarienr dnr diariet faktura fakturan fakturanummer fakturanr " +
 		"ocr ocrnummer ocrnr felanmälan felanmälningen felanmälansnummer orgnr organisationsnummer organisationsnumret orgnummer " +
 		"bokningsnummer bokningsnr bokningskod bokning ordernummer ordernr order beställning beställningsnummer referens referensnummer " +
 		"referensnr ref kundnummer kundnr kundnumret biljett biljetten biljettnummer biljettnr kvitto kvittot kvittonummer kortnummer isbn issn " +
@@ -138,6 +138,7 @@ var offices = []string{"läkare", "läkaren", "överläkare", "doktor", "doktorn
 	"ingenjören", "mannen", "kvinnan", "killen", "tjejen", "personen", "gubben", "gumman", "kärringen", "tanten", "journalist", "journalisten", "nurse", "doctor", "driver", "manager", "mr",
 	"mrs", "ms", "guard", "officer", "teacher", "pedagog", "pedagogen", "tränare", "tränaren", "politikern", "strateg", "strategen", "samordnare",
 	"samordnaren", "koordinator", "koordinatorn", "logoped", "logopeden", "fysioterapeut", "fysioterapeuten", "sjukgymnast", "sjukgymnasten", "optiker", "optikern",
+	"pojke", "pojken", "flicka", "flickan", "unge", "ungen", "föreståndare", "föreståndaren", "grannfru", "grannfrun", "skepparen", "captain", "lady",
 	"entreprenören", "ägaren", "patienten", "patient", "eleven", "elev", "pensionären", "personalen", "anställde", "anställda", "värden", "värd"}
 
 // cueTable is what find looks every word up in: a table of hashes, so that one probe or two tell that a word is nothing special.
@@ -272,4 +273,12 @@ func (v *cueTable) addNumbers() {
 	}
 	set("tvåtusen", "2000")
 	set("nittonhundra", "1900")
+}
+
+func wordSet(words string) map[string]bool {
+	set := make(map[string]bool)
+	for _, w := range strings.Fields(words) {
+		set[w] = true
+	}
+	return set
 }
