@@ -1,0 +1,72 @@
+package console
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"takhojd/archive"
+	"takhojd/moderation"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// Desk is what the pages need of moderation. *moderation.Moderator is one. Every method may be called from any goroutine; what one
+// writes is durable when it returns, and the next read sees it.
+type Desk interface {
+	Lists
+	Cases
+	Deciding
+	Operations
+}
+
+// Lists is what waits for a person.
+type Lists interface {
+	// Queue returns the open flags, most serious first.
+	Queue(context.Context, moderation.Filter) ([]moderation.Item, error)
+	// BotHidden returns what the bot hid and no person has seen, newest first.
+	BotHidden(ctx context.Context, limit int) ([]moderation.Item, error)
+	// Routed returns questions that belong elsewhere and that nobody has referred.
+	Routed(ctx context.Context, limit int) ([]moderation.Item, error)
+	Counts(context.Context) (moderation.Counts, error)
+	// Subscribe returns a channel that tells of changes, and what ends it. A slow reader loses changes, never delays anyone.
+	Subscribe() (<-chan moderation.Change, func())
+}
+
+// Cases is what is known of one comment and its author.
+type Cases interface {
+	Case(ctx context.Context, comment int64) (moderation.Case, error)
+	Revisions(ctx context.Context, comment int64) ([]moderation.Revision, error)
+	AuthorHistory(context.Context, platforms.Platform, string) (moderation.AuthorView, error)
+	Media(ctx context.Context, sha256 string) (mediaType string, content []byte, err error)
+	// Bundle writes the ZIP for a police report.
+	Bundle(ctx context.Context, comment int64, w io.Writer) error
+}
+
+// Deciding is how a person decides. A claim lapses by itself; claiming one's own renews it.
+type Deciding interface {
+	Claim(ctx context.Context, flag int64, by string) error
+	Release(ctx context.Context, flag int64, by string) error
+	Resolve(context.Context, moderation.Resolution) (moderation.Decision, error)
+	Undo(ctx context.Context, decision int64, by string) error
+}
+
+// Operations is how it goes.
+type Operations interface {
+	Figures(ctx context.Context, from, to time.Time) (moderation.Figures, error)
+	DeadLetters(context.Context) ([]moderation.DeadLetter, error)
+	Retry(ctx context.Context, box string, id int64, by string) error
+	Waiting(ctx context.Context, limit int) ([]moderation.Waiting, error)
+	Channels() []platforms.Channel
+	Policy() *rules.Policy
+}
+
+// Records is what the pages need of the archive. *archive.Archive is one.
+type Records interface {
+	List(context.Context, archive.Query) ([]archive.Summary, error)
+	Count(context.Context, archive.Query) (int, error)
+	Show(ctx context.Context, id string) (archive.Full, error)
+	Export(ctx context.Context, q archive.Query, format string, w io.Writer) error
+	Checkpoint(context.Context) (string, error)
+	Verify(ctx context.Context, progress func(done, total int64)) (archive.Report, error)
+}
