@@ -698,6 +698,9 @@ func TestNextIsFollowedOnOurOwnHost(t *testing.T) {
 	proxied := 0
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		proxied++
+		if r.URL.Query().Has("access_token") {
+			t.Error("the token that next carries was sent along in an address")
+		}
 		target := s.URL() + r.URL.RequestURI()
 		req, err := http.NewRequestWithContext(r.Context(), r.Method, target, r.Body)
 		if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"takhojd/platforms/platformtest"
 )
@@ -170,6 +171,39 @@ func TestListsArePaged(t *testing.T) {
 	}
 	if _, body := get(t, s, "/"+all[1]+"/comments", pageToken(s)); !strings.Contains(body, all[2]) {
 		t.Errorf("the answers to %s: %s", all[1], body)
+	}
+}
+
+func TestCommentsStandInTheOrderOfTheirTimes(t *testing.T) {
+	s := start(t, platformtest.Options{})
+	post := addPost(t, s)
+	noon := time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC)
+	for _, minutes := range []int{2, 0, 3, 1} {
+		addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: fmt.Sprint("m", minutes), Posted: noon.Add(time.Duration(minutes) * time.Minute)})
+	}
+	_, body := get(t, s, "/"+post.ID+"/comments?fields=message", pageToken(s))
+	if at := strings.Index; !(at(body, "m0") < at(body, "m1") && at(body, "m1") < at(body, "m2") && at(body, "m2") < at(body, "m3")) {
+		t.Errorf("%s", body)
+	}
+	_, body = get(t, s, fmt.Sprintf("/%s/comments?fields=message&since=%d", post.ID, noon.Add(2*time.Minute).Unix()), pageToken(s))
+	if strings.Contains(body, "m1") || !strings.Contains(body, "m2") || !strings.Contains(body, "m3") {
+		t.Errorf("since: %s", body)
+	}
+}
+
+func TestOnlySubscribedPagesAreTold(t *testing.T) {
+	in := &inbox{}
+	s := start(t, platformtest.Options{WebhookURL: listen(t, in).URL})
+	post, edge := addPost(t, s), "/"+s.Pages()[0].ID+"/subscribed_apps"
+	postForm(t, s, edge, pageToken(s), "method", "delete")
+	addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "ohörd"})
+	postForm(t, s, edge, pageToken(s), "subscribed_fields", "feed")
+	addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "hörd"})
+	if err := s.Settled(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := in.all(); len(got) != 1 || got[0].Comment.Text != "hörd" {
+		t.Errorf("%d events", len(got))
 	}
 }
 

@@ -1,7 +1,10 @@
 package platformtest_test
 
 import (
+	"bytes"
 	"context"
+	"image/png"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -116,21 +119,44 @@ func TestTheDemoThreadIsDeliveredWhole(t *testing.T) {
 
 func TestAPhotoIsAPictureOfItsOwn(t *testing.T) {
 	s := start(t, platformtest.Options{})
-	page := s.Pages()[0]
-	post, err := s.AddPost(platformtest.Post{Page: page.ID, Text: "Bilder"})
-	if err != nil {
+	post := addPost(t, s)
+	picture := func(name string) string {
+		t.Helper()
+		res, err := http.Get(s.URL() + "/photo/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != http.StatusOK {
+			return ""
+		}
+		if _, err := png.Decode(bytes.NewReader(b)); err != nil || res.Header.Get("Content-Type") != "image/png" {
+			t.Errorf("%s: %s, %v", name, res.Header.Get("Content-Type"), err)
+		}
+		return string(b)
+	}
+	a := addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Photos: 2}).ID
+	b := addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Photos: 1}).ID
+	seen := map[string]bool{picture(a + "-1.png"): true, picture(a + "-2.png"): true, picture(b + "-1.png"): true}
+	if len(seen) != 3 || seen[""] {
+		t.Errorf("%d different pictures, want 3", len(seen))
+	}
+	if !seen[picture(a+"-1.png")] {
+		t.Error("a picture changed")
+	}
+	for _, none := range []string{a + "-3.png", a + "-0.png", a + "-1.jpg", "x-1.png", a} {
+		if picture(none) != "" {
+			t.Errorf("%s is a picture", none)
+		}
+	}
+	if err := s.Remove(b); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.AddComment(platformtest.Comment{Post: post.ID, AuthorID: "1", Photos: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	res, err := http.Get(s.URL() + "/photo/" + c.ID + "-1.png")
-	if err != nil {
-		t.Fatal(err)
-	}
-	res.Body.Close()
-	if res.StatusCode != 200 || res.Header.Get("Content-Type") != "image/png" {
-		t.Errorf("HTTP %d, %s", res.StatusCode, res.Header.Get("Content-Type"))
+	if picture(b+"-1.png") != "" {
+		t.Error("a removed comment's picture is still there")
 	}
 }
