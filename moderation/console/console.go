@@ -321,10 +321,10 @@ func failureOf(err error) failure {
 		return failure{http.StatusConflict, "stale"}
 	case errors.Is(err, moderation.ErrTooLate):
 		return failure{http.StatusConflict, "toolate"}
-	case errors.Is(err, moderation.ErrInvalid), errors.Is(err, errBadForm):
-		return failure{http.StatusUnprocessableEntity, "invalid"}
 	case errors.As(err, &tooBig):
 		return failure{http.StatusRequestEntityTooLarge, "invalid"}
+	case errors.Is(err, moderation.ErrInvalid), errors.Is(err, errBadForm):
+		return failure{http.StatusUnprocessableEntity, "invalid"}
 	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrClosed), errors.Is(err, context.DeadlineExceeded):
 		return failure{http.StatusServiceUnavailable, "unavailable"}
 	}

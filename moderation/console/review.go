@@ -296,7 +296,7 @@ type caseView struct {
 	// Routes are where a question can be referred, with suggested replies.
 	Routes []rules.Route
 	// Default is what the record will say when no reason is written, by action.
-	Default map[moderation.Action]string
+	Default map[string]string
 	Second  moderation.Action // on the page that asks once more
 	Reason  string            // there: what was written before it
 }
@@ -309,16 +309,16 @@ type reasonGroup struct {
 }
 
 func (v *visit) caseView(c moderation.Case, list string) *caseView {
-	view := &caseView{Case: c, List: list, Me: v.account.Name, Default: map[moderation.Action]string{}}
+	view := &caseView{Case: c, List: list, Me: v.account.Name, Default: map[string]string{}}
 	view.Text = mark(c.Comment.Text, c.Verdict.Findings)
 	view.Thread, view.More = nearest(c)
 	view.Groups = v.groups(c.Verdict)
 	view.Choices = choices(c)
 	for _, choice := range view.Choices {
-		view.Default[choice.Action] = v.defaultReason(c, choice.Action)
+		view.Default[string(choice.Action)] = v.defaultReason(c, choice.Action)
 	}
 	for i := range view.Choices {
-		view.Choices[i].Second = second(view.Choices[i].Action) || view.Default[view.Choices[i].Action] == ""
+		view.Choices[i].Second = second(view.Choices[i].Action) || view.Default[string(view.Choices[i].Action)] == ""
 	}
 	for _, r := range []rules.Route{rules.Medical, rules.Transit, rules.Press} {
 		if v.s.desk.Policy().Route(r).Name.SV != "" {
