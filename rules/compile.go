@@ -335,7 +335,7 @@ func detectable(name string) bool {
 			return true
 		}
 	}
-	return name == "media" || name == "repeated" || name == "repeated-once"
+	return name == "media" || name == "repeated" || name == "repeated-once" || name == "triple-brackets"
 }
 
 func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error) {
