@@ -23,9 +23,9 @@ func (f *Folded) look() {
 			if f.strange(f.tokens[k], f.places[k]) {
 				f.lookAt(k)
 			}
-		}
-		if j-i > 1 && j-i <= maxJoined {
-			f.joinedReading(i, j-1)
+			if k == i && j-i > 1 && j-i <= maxJoined {
+				f.joinedReading(i, j-1)
+			}
 		}
 		i = j
 	}
@@ -331,10 +331,17 @@ func (f *Folded) joinedReading(first, last int) {
 // joinable tells whether the tokens may be one word: words and emoji, or numbers only ("14/88").
 func (f *Folded) joinable(first, last int) bool {
 	var kinds [Hashtag + 1]int
-	for _, t := range f.tokens[first : last+1] {
-		kinds[t.Kind]++
+	var between Gap
+	for i := first; i <= last; i++ {
+		kinds[f.tokens[i].Kind]++
+		if i > first {
+			between |= f.tokens[i].Before
+		}
 	}
-	return kinds[Link]+kinds[Mention] == 0 && (kinds[Number] == 0 || kinds[Number] == last-first+1)
+	if kinds[Number] > 0 && (kinds[Number] <= last-first || between.Has(Stop|Comma|Colon)) { // a time, a date, a decimal
+		return false
+	}
+	return kinds[Link]+kinds[Mention] == 0
 }
 
 // joint appends the cells of what stands between the tokens i-1 and i.

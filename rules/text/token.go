@@ -73,15 +73,13 @@ func (f *Folded) classOf(i int) (class, int) {
 // tokenise cuts buf into tokens.
 func (f *Folded) tokenise() {
 	var gap Gap
-	prev := int32(-1) // where the token before ended
-	kind := Word      // what a # or @ just before makes of the next word
+	kind := Word // what a # or @ just before makes of the next word
 	for i := 0; i < len(f.buf); {
 		c, w := f.classOf(i)
 		switch c {
 		case cLetter, cDigit:
-			gap, prev = f.word(i, i, kind, gap, prev), 0
-			i = int(f.places[len(f.places)-1].end)
-			kind = Word
+			i = f.word(i, i, kind, gap)
+			gap, kind = 0, Word
 			continue
 		case cSymbol:
 			f.add(Token{Kind: Symbol, Before: gap}, place{start: int32(i), end: int32(i + w)})
@@ -103,8 +101,8 @@ func (f *Folded) tokenise() {
 				}
 			case '*':
 				if next == cLetter && gap&^Space == 0 && (gap != 0 || len(f.tokens) == 0) && !f.emphasis(i+1) {
-					gap = f.word(i, i+1, Word, gap, prev)
-					i = int(f.places[len(f.places)-1].end)
+					i = f.word(i, i+1, Word, gap)
+					gap = 0
 					continue
 				}
 			}
@@ -134,8 +132,8 @@ func (f *Folded) emphasis(i int) bool {
 	return false
 }
 
-// word adds the word that starts at buf[start], whose letters start at from, and returns the gap after it, which is none yet.
-func (f *Folded) word(start, from int, kind Kind, gap Gap, prev int32) Gap {
+// word adds the word that starts at buf[start], whose letters start at from, and returns where it ends.
+func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 	p := place{start: int32(start)}
 	if from > start {
 		p.marks |= hasMask
@@ -151,7 +149,7 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap, prev int32) Gap {
 	}
 	p.end = int32(end)
 	f.add(Token{Kind: kind, Before: gap}, p)
-	return 0
+	return end
 }
 
 // scan goes through a word from buf[i], notes what there is to see, and returns where it ends.
@@ -239,6 +237,9 @@ func (f *Folded) inner(i int, m *mark) int {
 	if f.buf[i] == '\'' || f.buf[i] == ':' {
 		if i+1 < len(f.buf) {
 			if c, _ := f.classOf(i + 1); c == cLetter && (f.buf[i] == '\'' || f.ending(i+1)) {
+				if f.buf[i] == ':' {
+					*m |= hasColon
+				}
 				return i + 1
 			}
 		}
@@ -293,7 +294,7 @@ func (f *Folded) link(start, end int) int {
 	switch f.buf[end] {
 	case ':':
 		if end+2 < len(f.buf) && f.buf[end+1] == '/' && f.buf[end+2] == '/' {
-			return f.space(end)
+			return f.linkEnd(end + 2)
 		}
 		return 0
 	case '@', '.':
@@ -303,43 +304,50 @@ func (f *Folded) link(start, end int) int {
 	default:
 		return 0
 	}
-	stop := f.space(end)
-	for stop > end && strings.IndexByte(".,;:!?)\"'", f.buf[stop-1]) >= 0 {
-		stop--
-	}
-	s := f.str(int32(start), int32(stop))
-	host, path, _ := strings.Cut(s, "/")
+	stop := f.hostEnd(end)
+	host := f.str(int32(start), int32(stop))
 	at := strings.LastIndexByte(host, '@')
 	dot := strings.LastIndexByte(host, '.')
-	if dot < 0 || dot < at || dot+2 >= len(host) {
+	if dot < 1 || dot < at || dot+2 >= len(host) {
 		return 0
 	}
-	if strings.HasPrefix(s, "www.") || at > 0 || path != "" && dot >= 2 || topDomain(host[dot+1:]) && dot >= 2 {
-		if f.written(stop, host[dot+1:]) {
-			return stop
-		}
+	top, _, _ := strings.Cut(host[dot+1:], ":")
+	path := stop < len(f.buf) && f.buf[stop] == '/'
+	if !(path || at > 0 || topDomain(top) || strings.HasPrefix(host, "www.")) || strings.Trim(top, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return 0
 	}
-	return 0
+	if path {
+		return f.linkEnd(stop)
+	}
+	return stop
 }
 
-// written tells whether the top domain was written as one: "bra.Men" and "slut.Se" are sentences that lack a space.
-func (f *Folded) written(stop int, top string) bool {
-	for i := 0; i < len(top); i++ {
-		if c := top[i]; c < 'a' || c > 'z' {
-			if c == ':' { // a port
-				break
-			}
-			return false
-		}
+// longestHost is how far it is looked for the end of a host: a name may have 253 characters.
+const longestHost = 253
+
+// hostEnd is where the host that goes on at i ends, less the punctuation after it.
+func (f *Folded) hostEnd(i int) int {
+	end, most := i, min(len(f.buf), i+longestHost)
+	for end < most && f.buf[end] != ' ' && f.buf[end] != '\n' && f.buf[end] != '/' && f.buf[end] != '?' {
+		end++
 	}
-	return stop <= len(f.buf)
+	return f.trimmed(i, end)
 }
 
-func (f *Folded) space(i int) int {
-	for i < len(f.buf) && f.buf[i] != ' ' && f.buf[i] != '\n' {
-		i++
+// linkEnd is where what stands at i without a space ends, less the punctuation after it.
+func (f *Folded) linkEnd(i int) int {
+	end := i
+	for end < len(f.buf) && f.buf[end] != ' ' && f.buf[end] != '\n' {
+		end++
 	}
-	return i
+	return f.trimmed(i, end)
+}
+
+func (f *Folded) trimmed(i, end int) int {
+	for end > i && strings.IndexByte(".,;:!?)\"'", f.buf[end-1]) >= 0 {
+		end--
+	}
+	return end
 }
 
 // topDomain knows the top domains that are usual in Swedish comments; others are taken for links when they have more of a link's looks.
@@ -356,17 +364,18 @@ func topDomain(s string) bool {
 func (f *Folded) add(t Token, p place) {
 	t.Span, t.Disguise = f.span(p.start, p.end)
 	t.Text = f.str(p.start, p.end)
-	if t.Before == 0 && len(f.tokens) > 0 {
-		p.marks |= joined
-	} else if t.Before&(Space|Newline) == 0 && len(f.tokens) > 0 {
+	if !t.Before.Has(Space) && len(f.tokens) > 0 {
 		p.marks |= joined
 	}
 	if t.Kind == Word || t.Kind == Hashtag || t.Kind == Mention {
 		if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
 			p.marks &^= hasDouble // names: Aas, Meena
 		}
-		if i := strings.IndexByte(t.Text, ':'); i > 0 && p.marks&hasMask == 0 {
-			t.Text = t.Text[:i]
+		if p.marks&hasColon != 0 && p.marks&hasMask == 0 {
+			t.Text = t.Text[:strings.IndexByte(t.Text, ':')]
+			if strings.Trim(t.Text, "0123456789") == "" {
+				t.Kind = Number
+			}
 		}
 		if p.marks&hasForeign != 0 {
 			f.foreign++
