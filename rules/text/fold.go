@@ -18,6 +18,7 @@ type Folded struct {
 	spare    []byte // texts of tokens that are not to be found in buf
 	readings []Reading
 	cells    []Cell
+	linkless int  // up to where in buf a link was looked for
 	singles  int  // how many single letters stand in a row at the end of tokens
 	spaced   bool // three or more did somewhere
 	odd      int  // how many tokens ask for a second look (see look)
@@ -57,6 +58,7 @@ func (f *Folded) Fold(s string) {
 	f.original = s
 	f.buf, f.anchors, f.tokens, f.places = f.buf[:0], f.anchors[:0], f.tokens[:0], f.places[:0]
 	f.spare, f.readings, f.cells = f.spare[:0], f.readings[:0], f.cells[:0]
+	f.linkless = 0
 	f.after, f.singles, f.spaced, f.odd, f.latin, f.foreign = 0, 0, false, 0, 0, 0
 	f.clean(s)
 	f.tokenise()
@@ -120,6 +122,8 @@ func (f *Folded) clean(s string) {
 func (f *Folded) cleanOdd(s string, i int) int {
 	r, w := utf8.DecodeRuneInString(s[i:])
 	switch {
+	case r >= 0x1F200 && r < 0x1F3FB || r >= 0x1F400 && r < 0x1FB00: // emoji
+		f.buf = append(f.buf, s[i:i+w]...)
 	case r == utf8.RuneError && w == 1 || invisible(r):
 		f.anchor(i, i+w, Invisible)
 	case unicode.Is(unicode.Mn, r) || unicode.Is(unicode.Me, r):

@@ -58,13 +58,15 @@ func (f *Folded) classOf(i int) (class, int) {
 	}
 	r, w := utf8.DecodeRune(f.buf[i:])
 	switch {
+	case r >= 0x1F000 && r < 0x20000:
+		return cSymbol, w
 	case unicode.IsLetter(r) || unicode.IsMark(r):
 		return cLetter, w
 	case unicode.IsDigit(r):
 		return cDigit, w
 	case r == '¤' || r == '§':
 		return cMask, w
-	case r >= 0x2190 && (unicode.Is(unicode.So, r) || r >= 0x1F000):
+	case r >= 0x2190 && unicode.Is(unicode.So, r):
 		return cSymbol, w
 	}
 	return cOther, w
@@ -75,6 +77,11 @@ func (f *Folded) tokenise() {
 	var gap Gap
 	kind := Word // what a # or @ just before makes of the next word
 	for i := 0; i < len(f.buf); {
+		if f.buf[i] == ' ' {
+			gap, kind = gap|Space, Word
+			i++
+			continue
+		}
 		c, w := f.classOf(i)
 		switch c {
 		case cLetter, cDigit:
@@ -166,6 +173,9 @@ func (f *Folded) scan(i int, m *mark) int {
 			case cDigit:
 				*m |= hasDigit
 			default:
+				if c != '\'' && c != ':' && classes[c] != cMask {
+					return i
+				}
 				e := f.inner(i, m)
 				if e == 0 {
 					return i
@@ -304,7 +314,11 @@ func (f *Folded) link(start, end int) int {
 	default:
 		return 0
 	}
+	if end < f.linkless { // a part of what was no link is none
+		return 0
+	}
 	stop := f.hostEnd(end)
+	f.linkless = stop
 	host := f.str(int32(start), int32(stop))
 	at := strings.LastIndexByte(host, '@')
 	dot := strings.LastIndexByte(host, '.')
