@@ -175,7 +175,7 @@ func (d *detectors) mails(r *reading, found []detection) []detection {
 	if r.ats == 0 || r.dots == 0 {
 		return found
 	}
-	for i := 1; i < len(r.words); i++ {
+	for i := 1; i < len(r.words) && len(found) < mostFound; i++ {
 		first, domain, disguised := i, i, false
 		switch at, odd := r.atBefore(i); {
 		case at < 0:
@@ -356,7 +356,7 @@ func (d *detectors) addresses(r *reading, found []detection) []detection {
 	if r.digits == 0 && r.spelled == 0 {
 		return found
 	}
-	for i := 1; i < len(r.words); i++ {
+	for i := 1; i < len(r.words) && len(found) < mostFound; i++ {
 		w := r.words[i]
 		digits := w.kind&wordDigits != 0 && w.end-w.start <= 3 && r.low[w.start] != '0'
 		if !digits && (w.number == 0 || w.end-w.start < 3) || !r.street(i-1) || r.amount(i) && !digits {

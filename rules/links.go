@@ -15,7 +15,7 @@ func (d *detectors) links(r *reading, found []detection) []detection {
 	if r.dots == 0 {
 		return found
 	}
-	for i := 0; i+1 < len(r.words); i++ {
+	for i := 0; i+1 < len(r.words) && len(found) < mostFound; i++ {
 		if !r.dotAfter(i) || i > 0 && len(r.gap(i-1)) == 1 && (r.gap(i - 1)[0] == '@' || r.gap(i - 1)[0] == '.') {
 			continue
 		}
@@ -261,7 +261,7 @@ func (d *detectors) lookalike(host string) bool {
 		}
 	}
 	for b := range d.allowed {
-		if len(b) > 4 && (strings.Contains(host, b+".") || strings.HasPrefix(host, strings.ReplaceAll(b, ".", "-")) || strings.Contains(host, "."+strings.ReplaceAll(b, ".", "-"))) {
+		if len(b) > 4 && passesFor(host, b) {
 			return true
 		}
 	}
@@ -282,9 +282,28 @@ func (d *detectors) lookalike(host string) bool {
 	return false
 }
 
+// passesFor tells whether host begins with, or has after a dot, the whole name of an allowed site, with its own dots or dashes for them.
+func passesFor(host, site string) bool {
+	for at := 0; at+len(site) < len(host); at++ {
+		if at > 0 && host[at-1] != '.' {
+			continue
+		}
+		n := 0
+		for n < len(site) && (host[at+n] == site[n] || site[n] == '.' && host[at+n] == '-') {
+			n++
+		}
+		if next := host[at+n]; n == len(site) && (next == '.' || next == '-') {
+			return true
+		}
+	}
+	return false
+}
+
+var leetReplacer = strings.NewReplacer("0", "o", "1", "l", "i", "l", "3", "e", "4", "a", "5", "s", "7", "t", "rn", "m", "vv", "w")
+
 // unleet writes digits that stand for letters as those letters, and i as l, so that what looks alike is alike.
 func unleet(s string) string {
-	return strings.NewReplacer("0", "o", "1", "l", "i", "l", "3", "e", "4", "a", "5", "s", "7", "t", "rn", "m", "vv", "w").Replace(s)
+	return leetReplacer.Replace(s)
 }
 
 // distance is the number of letters that must be put in, left out, changed or swapped to make a of b (optimal string alignment), or more

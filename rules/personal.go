@@ -170,6 +170,9 @@ func detectorList(name string) bool {
 	return false
 }
 
+// mostFound bounds what is found of one kind in one text, and with it the time: sixty-four links are as bad as a thousand.
+const mostFound = 64
+
 // find appends what it finds in s to found, in order of place.
 func (d *detectors) find(r *reading, s string, found []detection) []detection {
 	r.read(s, d.cues)

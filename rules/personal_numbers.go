@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -74,7 +75,7 @@ func (d *detectors) numbers(r *reading, found []detection) []detection {
 	if r.digits == 0 && r.spelled < 4 {
 		return found
 	}
-	for i := 0; i < len(r.words); {
+	for i := 0; i < len(r.words) && len(found) < mostFound; {
 		next := d.gather(r, i)
 		if len(r.run.digits) >= 7 {
 			found = d.numbersIn(r, found)
@@ -82,7 +83,7 @@ func (d *detectors) numbers(r *reading, found []detection) []detection {
 		i = next
 	}
 	if r.digits > 1 {
-		found = r.splitIdentity(found)
+		found = r.interims(r.splitIdentity(found))
 	}
 	return found
 }
@@ -146,14 +147,16 @@ func (d *detectors) piece(r *reading, n int) (odd, ok bool) {
 
 // numbersIn tries every piece of the run as the beginning of something, longest first.
 func (d *detectors) numbersIn(r *reading, found []detection) []detection {
-	for i := 0; i < len(r.run.pieces); {
+	for i := 0; i < len(r.run.pieces) && len(found) < mostFound; {
 		kind, pieces := d.numberAt(r, i)
 		if pieces == 0 {
 			i++
 			continue
 		}
 		if kind != 0 {
-			found = append(found, d.numberDetection(r, kind, i, pieces))
+			if f := d.numberDetection(r, kind, i, pieces); !overlaps(found, f) {
+				found = append(found, f)
+			}
 		}
 		i += pieces
 	}
@@ -272,6 +275,9 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 		if !called && r.cut(i, len(pieces)) {
 			return false
 		}
+		if len(pieces) == 2 && pieces[1].before == sepSpace && len(r.words) == 2 {
+			return false // two numbers with nothing said of them may be anything
+		}
 		if !called && (!identityShape(pieces) && after&(cuePhone|cueTheir) == 0 || r.amount(last)) {
 			return false
 		}
@@ -290,9 +296,6 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 		}
 		return true
 	})
-	if n == 0 && r.interimAt(i) {
-		return kindIdentity, 1
-	}
 	return kind, n
 }
 
@@ -399,7 +402,8 @@ func identityNumber(d []byte) (date, check bool) {
 	if month > 12 || day > 31 || !coordination && (month == 0 || day == 0) {
 		return false, false
 	}
-	if month > 0 && day > daysIn(century, year, month) {
+	// Nor are their days held against the calendar: Skatteverket's own have a 31 April.
+	if !coordination && day > daysIn(century, year, month) {
 		return false, false
 	}
 	serial := string(d[6:9])
@@ -436,30 +440,28 @@ func luhn(d []byte) bool {
 	return sum%10 == 0
 }
 
-// interimAt tells whether piece i begins a T number, which hospitals and schools give those who have no identity number yet: a letter
-// instead of the first digit of the serial, counted as 1.
-func (r *reading) interimAt(i int) bool {
-	p := r.run.pieces[i]
-	n := int(p.word)
-	if p.len() != 6 && p.len() != 8 || n+2 >= len(r.words) || i+1 != len(r.run.pieces) {
-		return false
+// interims finds T numbers, which hospitals and schools give those who have no identity number yet: a letter instead of the first digit of
+// the serial, counted as 1 in the check digit.
+func (r *reading) interims(found []detection) []detection {
+	for i := 0; i+2 < len(r.words) && len(found) < mostFound; i++ {
+		date, letter, tail := &r.words[i], &r.words[i+1], &r.words[i+2]
+		if tail.kind&(wordDigits|wordGlued) != wordDigits|wordGlued || tail.end-tail.start != 3 || letter.end-letter.start != 1 ||
+			date.kind&wordDigits == 0 || date.end-date.start != 6 && date.end-date.start != 8 {
+			continue
+		}
+		if sep := separatorOf(r.gap(i)); sep != sepNothing && sep != sepDash && sep != sepPlus || strings.IndexByte("trsuwxjklmn", r.low[letter.start]) < 0 {
+			continue
+		}
+		var digits [12]byte
+		d := append(append(append(digits[:0], r.bytes(i)...), '1'), r.bytes(i+2)...)
+		if _, check := identityNumber(d); check {
+			f := detection{kind: kindIdentity, value: string(r.low[date.start:tail.end])}
+			if f.start, f.end = r.span(int(date.start), int(tail.end)); !overlaps(found, f) {
+				found = append(found, f)
+			}
+		}
 	}
-	letter, tail := r.words[n+1], r.words[n+2]
-	if letter.end-letter.start != 1 || tail.kind&(wordDigits|wordGlued) != wordDigits|wordGlued || tail.end-tail.start != 3 {
-		return false
-	}
-	if sep := separatorOf(r.gap(n)); sep != sepNothing && sep != sepDash && sep != sepPlus {
-		return false
-	}
-	switch r.low[letter.start] {
-	case 't', 'r', 's', 'u', 'w', 'x', 'j', 'k', 'l', 'm', 'n':
-	default:
-		return false
-	}
-	var digits [12]byte
-	d := append(append(append(digits[:0], r.run.digits[p.from:p.to]...), '1'), r.bytes(n+2)...)
-	_, check := identityNumber(d)
-	return check
+	return found
 }
 
 // cardAt finds a payment card number at piece i: 15 or 16 digits of a known issuer (ISO/IEC 7812) with the right check digit.
@@ -484,13 +486,17 @@ func (r *reading) cardAt(i int, near cues) int {
 func (r *reading) accountAt(i int) int {
 	first := int(r.run.pieces[i].word)
 	near := r.cuesBefore(first, 5)
+	called := near&cueAccount != 0 || r.accountWord(first)
+	if !called && r.run.pieces[i].len() != 4 {
+		return 0
+	}
 	giro := near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0
 	return r.window(i, 16, func(d []byte, pieces []piece) bool {
 		last := int(pieces[len(pieces)-1].word)
 		if len(d) < 7 || giro || r.amount(last) || d[0] == '0' || r.cut(i, len(pieces)) {
 			return false
 		}
-		if near&cueAccount != 0 || r.accountWord(first) {
+		if called {
 			return true
 		}
 		// "6152-7 389 441 207 Handelsbanken": a clearing number first, and called an account only after.
@@ -540,6 +546,9 @@ func (d *detectors) phoneAt(r *reading, i int) (pieces int, official bool) {
 
 // phoneLike is the cheap sieve before libphonenumber.
 func (r *reading) phoneLike(i int, d []byte, pieces []piece, abroad bool) bool {
+	if len(d) < 8 || !abroad && d[0] == '7' && len(d) != 9 || !abroad && len(d) > 11 && d[1] != '0' {
+		return false
+	}
 	if r.cut(i, len(pieces)) && !abroad {
 		return false
 	}
@@ -609,8 +618,8 @@ var ibanLengths = map[string]int{"se": 24, "no": 15, "dk": 18, "fi": 18, "de": 2
 
 // ibans finds international account numbers (ISO 13616).
 func (d *detectors) ibans(r *reading, found []detection) []detection {
-	for i := 0; i+1 < len(r.words); i++ {
-		w, next := r.words[i], r.words[i+1]
+	for i := 0; i+1 < len(r.words) && len(found) < mostFound; i++ {
+		w, next := &r.words[i], &r.words[i+1]
 		if w.end-w.start != 2 || next.kind&wordDigits == 0 || next.kind&wordGlued == 0 && next.start != w.end+1 {
 			continue
 		}

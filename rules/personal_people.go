@@ -5,27 +5,23 @@ import (
 	"strings"
 )
 
+// mostPeople bounds the people of one text: a list of names is a list of names.
+const mostPeople = 32
+
 // people finds everybody who is named in the text: first names from the list with a surname, and names after a role ("läkaren",
 // "min granne"). Places, houses and streets that are named for people are none.
 func (d *detectors) people(r *reading) {
-	if r.titles == 0 && !r.someFirst() {
-		return
-	}
-	for i := 0; i < len(r.words); i++ {
+	for i := 0; i < len(r.words) && len(r.people) < mostPeople; i++ {
+		w := &r.words[i]
+		if w.kind&(wordTitle|wordUpper) == 0 && w.cues&(cueFirst|cueUnsure) != cueFirst ||
+			w.cues&(cueCommon|cueFirst) == cueCommon && w.end-w.start > 1 {
+			continue
+		}
 		if p, last := d.personAt(r, i); last >= 0 {
 			r.people = append(r.people, p)
 			i = last
 		}
 	}
-}
-
-func (r *reading) someFirst() bool {
-	for i := range r.words {
-		if r.words[i].cues&(cueFirst|cueUnsure) == cueFirst {
-			return true
-		}
-	}
-	return false
 }
 
 // name is a word as a name may be written: "Anna", "M*lin", "P3rnilla", "M i k a e l".
@@ -94,10 +90,10 @@ func (d *detectors) cuesOf(r *reading, first, last int) cues {
 	h := uint64(hashSeed)
 	for n := first; n <= last; n++ {
 		for _, c := range r.bytes(n) {
-			h = (h ^ uint64(digitLetter(c))) * 1099511628211
+			h = hashByte(h, digitLetter(c))
 		}
 	}
-	c, _ := d.cues.look(h)
+	c, _ := d.cues.look(hashEnd(h))
 	return c
 }
 
@@ -425,7 +421,7 @@ func (r *reading) ownIllness(p person, ill int) bool {
 	if (r.cue(ill-1)|r.cue(ill-2))&(cueMe|cueMine) != 0 && ill-2 > p.last {
 		return true
 	}
-	if !p.role || p.first == 0 || r.words[p.first-1].cues&cueKin != 0 {
+	if !p.role || p.first == 0 || r.words[p.first-1].cues&(cueKin|cueMine) != 0 || !isOffice(r.bytes(p.first-1)) {
 		return false
 	}
 	switch string(r.bytes(p.first - 1)) {

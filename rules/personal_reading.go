@@ -97,7 +97,15 @@ func (r *reading) read(s string, v *cueTable) {
 
 // plainLatin tells whether s holds nothing but ASCII and the letters of Latin-1, so that it can be read byte by byte.
 func plainLatin(s string) bool {
+	const high = 0x8080808080808080
 	for i := 0; i < len(s); i++ {
+		for i+8 <= len(s) && (uint64(s[i])|uint64(s[i+1])<<8|uint64(s[i+2])<<16|uint64(s[i+3])<<24|uint64(s[i+4])<<32|uint64(s[i+5])<<40|
+			uint64(s[i+6])<<48|uint64(s[i+7])<<56)&high == 0 {
+			i += 8
+		}
+		if i == len(s) {
+			break
+		}
 		if c := s[i]; c >= 0x80 {
 			if c != 0xC3 || i+1 == len(s) || s[i+1]&0xC0 != 0x80 {
 				return false
@@ -321,84 +329,90 @@ func (r *reading) rewritten(start, end int) bool {
 
 // split lowers low and cuts it into words, counting on the way what the detectors are gated by.
 func (r *reading) split(v *cueTable) {
-	low, sentence, first := r.low, int32(0), true
+	low, words, sentence, first := r.low, r.words, int32(0), true
 	last := -1 // end of the word before
 	for i := 0; i < len(low); {
-		switch byteKinds[low[i]] {
-		case byteSpace:
+		kind := byteKinds[low[i]]
+		if kind == byteSpace {
 			if low[i] == '\n' && !first {
 				sentence, first = sentence+1, true
 			}
 			i++
 			continue
-		case bytePunct:
+		}
+		if kind == bytePunct {
 			if r.punctuation(i) && !first {
 				sentence, first = sentence+1, true
 			}
 			i++
 			continue
-		case byteDigit:
-			start := i
+		}
+		w := word{start: int32(i), sentence: sentence}
+		if kind == byteDigit {
 			for i < len(low) && byteKinds[low[i]] == byteDigit {
 				i++
 			}
-			w := word{start: int32(start), end: int32(i), kind: wordDigits, sentence: sentence}
-			if start == last {
-				w.kind |= wordGlued
-			}
+			w.kind = wordDigits
 			r.digits++
-			r.words, first, last = append(r.words, w), false, i
-			continue
-		}
-		w, hash := word{start: int32(i), sentence: sentence}, uint64(hashSeed)
-		upper, letters := 0, 0
-		if byteKinds[low[i]] == byteUpper || low[i] == 0xC3 && i+1 < len(low) && low[i+1] < 0xA0 {
-			w.kind |= wordTitle
-		}
-		i, hash, upper, letters = lowerWord(low, i, hash)
-		if upper == letters && letters > 1 {
-			w.kind = w.kind&^wordTitle | wordUpper
+		} else {
+			i = r.letters(&w, v)
 		}
 		w.end = int32(i)
-		if first {
-			w.kind |= wordFirst
-		}
 		if int(w.start) == last {
 			w.kind |= wordGlued
 		}
-		w.cues, w.number = v.look(hash)
-		if w.kind&wordTitle != 0 {
-			r.titles++
+		if first {
+			w.kind |= wordFirst
 		}
-		if w.number != 0 {
-			r.spelled++
-		}
-		if w.cues&(cueDot|cueAt) != 0 {
-			if w.cues&cueDot != 0 {
-				r.dots++
-			} else {
-				r.ats++
-			}
-		}
-		r.words, first, last = append(r.words, w), false, i
+		words, first, last = append(words, w), false, i
 	}
+	r.words = words
 }
 
-const hashSeed = 14695981039346656037
+// letters lowers the word of letters that w begins, looks it up, and gives its end.
+func (r *reading) letters(w *word, v *cueTable) int {
+	i := int(w.start)
+	title := byteKinds[r.low[i]] == byteUpper || r.low[i] == 0xC3 && i+1 < len(r.low) && r.low[i+1] < 0xA0
+	end, hash, upper, letters := lowerWord(r.low, i)
+	w.cues, w.number = v.look(hash)
+	switch {
+	case upper > 1 && upper == letters:
+		w.kind = wordUpper
+	case title:
+		w.kind = wordTitle
+		r.titles++
+	}
+	if w.number != 0 {
+		r.spelled++
+	}
+	if w.cues&(cueDot|cueAt) != 0 {
+		if w.cues&cueDot != 0 {
+			r.dots++
+		} else {
+			r.ats++
+		}
+	}
+	return end
+}
 
 // lowerWord lowers the word that begins at i, in place, and gives its end, its hash, and how many of its letters were capitals.
-func lowerWord(low []byte, i int, hash uint64) (end int, h uint64, upper, letters int) {
-	for i < len(low) {
+func lowerWord(low []byte, i int) (end int, hash uint64, upper, letters int) {
+	h := uint64(hashSeed)
+	for ; i < len(low); i++ {
 		c := low[i]
+		if 'a' <= c && c <= 'z' {
+			h = hashByte(h, c)
+			letters++
+			continue
+		}
 		switch byteKinds[c] {
 		case byteUpper:
 			c |= 0x20
 			low[i] = c
 			upper++
-		case byteLetter:
 		case byteWide:
 			if c == 0xC3 && i+1 < len(low) {
-				hash = (hash ^ uint64(c)) * 1099511628211
+				h = hashByte(h, c)
 				i++
 				c = low[i]
 				if 0x80 <= c && c < 0x9F && c != 0x97 {
@@ -410,13 +424,23 @@ func lowerWord(low []byte, i int, hash uint64) (end int, h uint64, upper, letter
 				letters-- // a further byte of the same letter
 			}
 		default:
-			return i, hash, upper, letters
+			return i, hashEnd(h), upper, letters
 		}
-		hash = (hash ^ uint64(c)) * 1099511628211
+		h = hashByte(h, c)
 		letters++
-		i++
 	}
-	return i, hash, upper, letters
+	return i, hashEnd(h), upper, letters
+}
+
+// The hash of words: a rotation and an exclusive or for each byte, since it is taken of every word of every comment, and one
+// multiplication at the end.
+const hashSeed = 14695981039346656037
+
+func hashByte(h uint64, c byte) uint64 { return (h<<7 | h>>57) ^ uint64(c) }
+
+func hashEnd(h uint64) uint64 {
+	h *= 0x9E3779B97F4A7C15
+	return h ^ h>>32
 }
 
 // punctuation counts what the mark at i may be the sign of, and tells whether it ends a sentence.

@@ -167,15 +167,15 @@ func newCueTable() *cueTable {
 func hashOf(w string) uint64 {
 	h := uint64(hashSeed)
 	for i := 0; i < len(w); i++ {
-		h = (h ^ uint64(w[i])) * 1099511628211
+		h = hashByte(h, w[i])
 	}
-	return h
+	return hashEnd(h)
 }
 
 // look gives what is known of the word with this hash.
 func (v *cueTable) look(h uint64) (cues, uint16) {
 	mask := uint64(len(v.slots) - 1)
-	for i := (h ^ h>>32) & mask; ; i = (i + 1) & mask {
+	for i := h & mask; ; i = (i + 1) & mask {
 		switch s := &v.slots[i]; s.hash {
 		case h:
 			return s.cues, s.number
@@ -189,7 +189,7 @@ func (v *cueTable) look(h uint64) (cues, uint16) {
 func (v *cueTable) slot(w string) *slot {
 	h := hashOf(w)
 	mask := uint64(len(v.slots) - 1)
-	i, used := (h^h>>32)&mask, 0
+	i, used := h&mask, 0
 	for v.slots[i].hash != 0 && v.slots[i].hash != h {
 		i, used = (i+1)&mask, used+1
 	}
@@ -209,7 +209,7 @@ func (v *cueTable) grow() {
 		if s.hash == 0 {
 			continue
 		}
-		i := (s.hash ^ s.hash>>32) & mask
+		i := s.hash & mask
 		for v.slots[i].hash != 0 {
 			i = (i + 1) & mask
 		}

@@ -111,14 +111,14 @@ func (p *printer) normalise() (words int) {
 				if mixed {
 					c = digitLetter(c)
 				}
-				h = (h ^ uint64(c)) * 1099511628211
+				h = hashByte(h, c)
 				if n := len(p.letters); n == from || p.letters[n-1] != c || '0' <= c && c <= '9' {
 					p.letters = append(p.letters, c)
 				}
 			}
 		}
 		switch {
-		case leftOut[h]:
+		case leftOut[hashEnd(h)]:
 			p.letters = p.letters[:from]
 		case p.words[i].kind&wordDigits != 0 && !mixed:
 			p.letters = append(p.letters, p.letters[from:]...) // "linje 172" is not "linje 173"
