@@ -80,6 +80,9 @@ type walk struct {
 	logs    []func()
 	outbox  bool
 	inbox   bool
+	// modes is what autonomy found by the policy modesBy; nil when it must look again.
+	modes   map[string]rules.Mode
+	modesBy *rules.Policy
 }
 
 // tell does what may only be done after the commit: logs, metrics, listeners, waking the outbox.
@@ -174,6 +177,9 @@ func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) erro
 	if e.Via != viaBackfill || c.state == Deleted || c.state == Removed || e.Comment.Hidden == (c.state == Hidden) {
 		return nil
 	}
+	if !c.stateAt.Before(e.At) {
+		return nil // the reading began before what we did was done: it saw how things stood then
+	}
 	kind := platforms.Restored
 	if e.Comment.Hidden {
 		kind = platforms.Hidden
@@ -199,8 +205,11 @@ func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
 	if err != nil {
 		return err
 	}
+	if facts.Modes, err = w.autonomy(policy); err != nil {
+		return err
+	}
 	verdict := w.m.verdict(policy, c.asPlatform(w.m), facts)
-	return w.decide(c, policy, verdict, received, e.Via)
+	return w.decide(c, policy, verdict, w.m.heldBack(policy, c, facts, verdict), received, e.Via)
 }
 
 // verdict asks the policy. A fault in a rule is a doubt: the comment goes to a person, and is not lost.
@@ -215,8 +224,9 @@ func (m *Moderator) verdict(policy *rules.Policy, c platforms.Comment, facts rul
 	return policy.Judge(c, facts)
 }
 
-// decide turns the bot's verdict into a decision with all that follows from it.
-func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, received time.Time, via string) error {
+// decide turns the bot's verdict into a decision with all that follows from it. held names the rules that would have hidden the comment,
+// had they not fallen back.
+func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, held []string, received time.Time, via string) error {
 	d := &decision{comment: c, byKind: "bot", verdict: v, policy: v.Policy, route: v.Route, escalate: v.Escalate,
 		action: Action(v.Action), received: received, why: Doubt}
 	if v.Escalate {
@@ -234,6 +244,9 @@ func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, receive
 		}
 	}
 	if err := w.write(d); err != nil {
+		return err
+	}
+	if err := w.noteHides(d, held); err != nil {
 		return err
 	}
 	if err := w.follow(d, policy); err != nil {
@@ -423,6 +436,9 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 		c.violationAt = time.Time{}
 	}
 	if err := w.write(d); err != nil {
+		return err
+	}
+	if err := w.learn(d.id); err != nil {
 		return err
 	}
 	if want == Standing && c.record != "" {

@@ -74,12 +74,12 @@ type job struct {
 
 // Open opens the database file at path, makes it where there is none, and brings its schema forward. The folder must exist.
 func Open(ctx context.Context, path string) (*DB, error) {
-	write, err := sql.Open("sqlite", dsn(path, "immediate"))
+	write, err := sql.Open("sqlite", dsn(path))
 	if err != nil {
 		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
 	}
 	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn(path, "deferred"))
+	read, err := sql.Open("sqlite", dsn(path, "query_only(ON)"))
 	if err != nil {
 		_ = write.Close()
 		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
@@ -99,11 +99,10 @@ func Open(ctx context.Context, path string) (*DB, error) {
 
 // dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
 // says so, secure_delete so that what is disposed of is gone from the file's bytes.
-func dsn(path, lock string) string {
+func dsn(path string, more ...string) string {
 	q := url.Values{}
-	q.Set("_txlock", lock)
-	for _, p := range []string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
-		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)"} {
+	for _, p := range append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)"}, more...) {
 		q.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
