@@ -66,6 +66,12 @@ const (
 	OpinionWhy Why = "opinion"    // a colleague asked for a second opinion
 )
 
+// The reasons for a person to look at what the bot has hidden. They stand in [Moderator.BotHidden] only, and open no flag.
+const (
+	Trial  Why = "trial"  // hidden by a rule that people have reviewed too few hides of
+	Fallen Why = "fallen" // hidden by a rule that people have overturned too often since
+)
+
 // Valid tells whether w is a reason for a flag.
 func (w Why) Valid() bool {
 	switch w {

@@ -7,6 +7,7 @@ type Metrics struct {
 	received, decided, settled, failed, polls, media *prometheus.CounterVec
 	refused, duplicates, faults                      prometheus.Counter
 	hideLatency                                      prometheus.Histogram
+	fallenBack                                       *prometheus.GaugeVec
 }
 
 // NewMetrics makes the metrics and registers them with reg, which may be nil.
@@ -30,8 +31,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		hideLatency: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "takhojd", Name: "hide_seconds",
 			Help: "From the platform's event received to the platform's answer to the hide.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 16)}),
 	}
+	m.fallenBack = prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "takhojd", Name: "rule_fallen_back",
+		Help: "1 for a rule that only flags because people overturned what it hid, 0 for one that has earned its autonomy."}, []string{"rule"})
 	if reg != nil {
-		reg.MustRegister(m.received, m.decided, m.settled, m.failed, m.polls, m.media, m.refused, m.duplicates, m.faults, m.hideLatency)
+		reg.MustRegister(m.fallenBack, m.received, m.decided, m.settled, m.failed, m.polls, m.media, m.refused, m.duplicates, m.faults, m.hideLatency)
 	}
 	return m
 }

@@ -167,8 +167,15 @@ func (m *Moderator) Receive(ctx context.Context, events []platforms.Event) error
 	return nil
 }
 
-// SetPolicy makes p judge from the next comment on.
-func (m *Moderator) SetPolicy(p *rules.Policy) { m.policy.Store(p) }
+// SetPolicy makes p judge from the next comment on. Rules keep the records that they earned under earlier policies; what p's targets
+// make of these is weighed at once, and again before each judgement.
+func (m *Moderator) SetPolicy(p *rules.Policy) {
+	m.policy.Store(p)
+	err := m.update(context.Background(), func(w *walk) error { _, err := w.autonomy(m.Policy()); return err })
+	if err != nil {
+		m.log.Warn("the rules' records are not weighed yet", zap.String("policy", p.Version()), zap.Error(err))
+	}
+}
 
 // Policy is the policy that judges now.
 func (m *Moderator) Policy() *rules.Policy { return m.policy.Load() }

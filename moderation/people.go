@@ -103,12 +103,15 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 		f.Channel, string(f.Category), escalated, store.Time(m.now()), limit)
 }
 
-// BotHidden lists what the bot hid and no person has looked at since, newest first.
+// BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
+// back (see [Item.Why]), then the rest, each newest first.
 func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
-	return m.items(ctx, `SELECT 0, c.id, c.channel, '', d.category, c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
+	return m.items(ctx, `SELECT 0, c.id, c.channel, coalesce((SELECT CASE WHEN max(r.mode <> 'hide') = 1 THEN 'fallen' WHEN min(r.reviewed) < $2
+			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why,
+		d.category, c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
 		FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
 		WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0
-		AND p.id > d.id) ORDER BY c.state_at DESC LIMIT $1`, limit)
+		AND p.id > d.id) ORDER BY why <> '' DESC, c.state_at DESC, c.id DESC LIMIT $1`, limit, trialReviews)
 }
 
 // Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
@@ -229,6 +232,9 @@ func (m *Moderator) Resolve(ctx context.Context, r Resolution) (Decision, error)
 			return err
 		}
 		if err := w.write(d); err != nil {
+			return err
+		}
+		if err := w.learn(d.id); err != nil {
 			return err
 		}
 		if err := w.save(c); err != nil {
@@ -423,6 +429,9 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 			return err
 		}
 		if err := w.takeBack(c, id, Action(action), record); err != nil {
+			return err
+		}
+		if err := w.learn(id); err != nil {
 			return err
 		}
 		return w.reopen(c, flag, id, by)

@@ -9,9 +9,10 @@ import (
 
 // Item is one row of the flag queue.
 type Item struct {
-	Flag     int64
-	Comment  int64
-	Channel  platforms.Channel
+	Flag    int64
+	Comment int64
+	Channel platforms.Channel
+	// Why is why a person should look; of what the bot has hidden, Trial, Fallen or nothing in particular.
 	Why      Why
 	Category rules.Category
 	// Excerpt is the comment's first 120 characters.
