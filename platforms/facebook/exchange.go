@@ -27,11 +27,8 @@ const maxAnswer = 32 << 20
 // It implements the library's HttpClient. It serves one call and one goroutine.
 type exchange struct {
 	page *Page
-	ctx  context.Context
 	// What came of it.
 	answered bool
-	status   int
-	header   http.Header
 	body     []byte
 	err      error
 }
@@ -44,7 +41,7 @@ func (p *Page) call(ctx context.Context, action, path string, method fb.Method, 
 
 // callAs is call with another session's token.
 func (p *Page) callAs(ctx context.Context, as *fb.Session, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
-	x := &exchange{page: p, ctx: ctx}
+	x := &exchange{page: p}
 	err := p.usage.wait(ctx, p.cfg.Now())
 	if err == nil {
 		session := as.WithContext(ctx)
@@ -91,11 +88,11 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 		x.err = fmt.Errorf("read the answer (HTTP %d): %w", res.StatusCode, err)
 		return nil, x.err
 	}
-	x.answered, x.status, x.header = true, res.StatusCode, res.Header
+	x.answered = true
 	now := x.page.cfg.Now()
 	regain := x.page.usage.told(res.Header, now)
 	x.page.cfg.Metrics.usage.WithLabelValues(x.page.cfg.Channel.ID).Set(x.page.usage.percent())
-	x.err = judge(x.status, x.header, x.body, now, regain)
+	x.err = judge(res.StatusCode, res.Header, x.body, now, regain)
 	var later *platforms.RetryAfterError
 	if errors.As(x.err, &later) {
 		x.page.usage.block(later.At)
@@ -106,22 +103,11 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 }
 
 // Get and Post complete the library's interface; it calls neither for what we ask of it.
-func (x *exchange) Get(address string) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(x.ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, withoutAddress(err)
-	}
-	return x.Do(req)
-}
+func (x *exchange) Get(string) (*http.Response, error) { return nil, errOnlyDo }
 
-func (x *exchange) Post(address, kind string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(x.ctx, http.MethodPost, address, body)
-	if err != nil {
-		return nil, withoutAddress(err)
-	}
-	req.Header.Set("Content-Type", kind)
-	return x.Do(req)
-}
+func (x *exchange) Post(string, string, io.Reader) (*http.Response, error) { return nil, errOnlyDo }
+
+var errOnlyDo = errors.New("an exchange takes whole requests only")
 
 // withoutAddress takes an error of net/http apart: its text holds the whole address.
 func withoutAddress(err error) error {

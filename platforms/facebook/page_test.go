@@ -1,6 +1,7 @@
 package facebook_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"takhojd/archive"
 	"takhojd/moderation/store"
@@ -889,4 +891,35 @@ func TestCallsMayRunSideBySide(t *testing.T) {
 	if got := s.actions(); len(got) != 16 {
 		t.Errorf("%d calls, want 16", len(got))
 	}
+}
+
+// answers is a platform that answers everything with the same bytes.
+type answers []byte
+
+func (a answers) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(a)), Request: r}, nil
+}
+
+// FuzzAnswer reads whatever a platform may say.
+func FuzzAnswer(f *testing.F) {
+	f.Add([]byte(`{"id":"77_1","message":"hej","from":{"id":1001},"attachment":{"type":"photo","media":{"image":{"src":"x"}}}}`))
+	f.Add([]byte(`{"data":[{"id":"1_1","created_time":"2026-11-22T11:00:00+0000"},{}],"paging":{"next":"https://x/?after=a"}}`))
+	f.Add([]byte(`{"error":{"code":"190","error_subcode":463,"is_transient":[]}}`))
+	f.Add([]byte(`true`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		page := newPage(t, "http://platform.invalid", func(cfg *facebook.Config) { cfg.HTTPClient = &http.Client{Transport: answers(b)} })
+		c, err := page.Fetch(context.Background(), ref("77_1"))
+		if err == nil && (c.Ref != ref("77_1") || !utf8.ValidString(c.Text) || strings.ContainsRune(c.Text, 0) || c.Revision() == "") {
+			t.Errorf("not a comment: %+v", c)
+		}
+		if err != nil && strings.Contains(err.Error(), "simulated-page-token") {
+			t.Error("the error tells the token")
+		}
+		posts, err := page.Posts(context.Background(), noon)
+		for _, p := range posts {
+			if err == nil && (p.ID == "" || p.Channel == "") {
+				t.Errorf("not a post: %+v", p)
+			}
+		}
+	})
 }

@@ -22,6 +22,9 @@ type skipped struct {
 	detail string
 }
 
+// quoted is one of the platform's words, short enough for a log line whatever was sent.
+func quoted[T ~string](word T) string { return strconv.Quote(string(word[:min(len(word), 40)])) }
+
 // quiet tells whether the platform sends such changes as a matter of course.
 func (s skipped) quiet() bool { return s.reason == "item" || s.reason == "field" }
 
@@ -98,7 +101,7 @@ func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([
 				raw, at = body[at:at+len(raw)], at+len(raw)
 			}
 			if !ours {
-				skips = append(skips, skipped{"page", i, j, "page " + strconv.Quote(string(e.ID))})
+				skips = append(skips, skipped{"page", i, j, "page " + quoted(e.ID)})
 				continue
 			}
 			ev, skip := parseChange(raw, channel, e.Time, now)
@@ -121,60 +124,75 @@ func parseChange(raw []byte, channel platforms.Channel, entryTime scalar, now ti
 	}
 	var c change
 	err := json.Unmarshal(readable, &c) // the syntax has been checked: an error is about a type
-	v := &c.Value
-	switch {
-	case c.Field != "feed":
-		return platforms.Event{}, &skipped{reason: "field", detail: strconv.Quote(c.Field)}
-	case v.Item == "" && v.CommentID == "":
-		return platforms.Event{}, &skipped{reason: "shape", detail: "no item"}
-	case v.Item != "comment":
-		return platforms.Event{}, &skipped{reason: "item", detail: strconv.Quote(string(v.Item))}
-	case v.CommentID == "":
-		return platforms.Event{}, &skipped{reason: "shape", detail: "a comment without comment_id"}
+	kind, skip := c.kind()
+	if skip != nil {
+		return platforms.Event{}, skip
 	}
-	kind, known := verbs[v.Verb]
-	if !known {
-		return platforms.Event{}, &skipped{reason: "verb", detail: strconv.Quote(string(v.Verb))}
-	}
-	ev := platforms.Event{Kind: kind, Via: "webhook", Raw: raw}
-	ev.Comment = platforms.Comment{
-		Ref:    platforms.Ref{Platform: channel.Platform, Channel: channel.ID, Comment: string(v.CommentID)},
-		Post:   string(v.PostID),
-		Text:   clean(v.Message),
-		Hidden: kind == platforms.Hidden,
-		Raw:    raw,
-	}
-	if v.ParentID != v.PostID {
-		ev.Comment.Parent = string(v.ParentID)
-	}
-	said := kind == platforms.Added || kind == platforms.Edited
-	if said {
-		// Of the other verbs the sender may be whoever hid or removed: taken for the author, a citizen's comment would
-		// pass for our own.
-		ev.Comment.Author = platforms.Author{ID: string(v.SenderID), Name: string(v.SenderName)}
-		if v.From != nil && v.From.ID != "" {
-			ev.Comment.Author = platforms.Author{ID: string(v.From.ID), Name: string(v.From.Name)}
-		}
-		ev.Comment.Own = ev.Comment.Author.ID == channel.Account
-	}
-	if v.Photo != "" {
-		ev.Comment.Attachments = append(ev.Comment.Attachments, platforms.Attachment{Kind: "photo", URL: string(v.Photo)})
-	}
-	if v.Video != "" {
-		ev.Comment.Attachments = append(ev.Comment.Attachments, platforms.Attachment{Kind: "video", URL: string(v.Video)})
-	}
-	created, told := v.CreatedTime.time(), entryTime.time()
+	ev := platforms.Event{Kind: kind, Via: "webhook", Raw: raw, Comment: c.comment(kind, channel)}
+	ev.Comment.Raw = raw
+	created, told := c.Value.CreatedTime.time(), entryTime.time()
 	if kind == platforms.Added {
 		ev.Comment.Posted = created
-		created, told = told, created
+		ev.At = firstTime(created, told, now)
+	} else {
+		ev.At = firstTime(told, created, now)
 	}
-	ev.At = firstTime(told, created, now)
-	if said {
+	if kind == platforms.Added || kind == platforms.Edited {
 		// A value of an unforeseen type has been left out; what the comment says is then to be asked for.
 		ev.Incomplete = err != nil || ev.Comment.Author.ID == "" ||
 			ev.Comment.Text == "" && len(ev.Comment.Attachments) == 0
 	}
 	return ev, nil
+}
+
+// kind says what happened to a comment, or why the change is none of ours.
+func (c *change) kind() (platforms.EventKind, *skipped) {
+	v := &c.Value
+	switch {
+	case c.Field != "feed":
+		return "", &skipped{reason: "field", detail: quoted(c.Field)}
+	case v.Item == "" && v.CommentID == "":
+		return "", &skipped{reason: "shape", detail: "no item"}
+	case v.Item != "comment":
+		return "", &skipped{reason: "item", detail: quoted(v.Item)}
+	case v.CommentID == "":
+		return "", &skipped{reason: "shape", detail: "a comment without comment_id"}
+	}
+	kind, known := verbs[v.Verb]
+	if !known {
+		return "", &skipped{reason: "verb", detail: quoted(v.Verb)}
+	}
+	return kind, nil
+}
+
+// comment is what the change tells of the comment.
+func (c *change) comment(kind platforms.EventKind, channel platforms.Channel) platforms.Comment {
+	v := &c.Value
+	k := platforms.Comment{
+		Ref:    platforms.Ref{Platform: channel.Platform, Channel: channel.ID, Comment: string(v.CommentID)},
+		Post:   string(v.PostID),
+		Text:   clean(v.Message),
+		Hidden: kind == platforms.Hidden,
+	}
+	if v.ParentID != v.PostID {
+		k.Parent = string(v.ParentID)
+	}
+	if kind == platforms.Added || kind == platforms.Edited {
+		// Of the other verbs the sender may be whoever hid or removed: taken for the author, a citizen's comment would
+		// pass for our own.
+		k.Author = platforms.Author{ID: string(v.SenderID), Name: string(v.SenderName)}
+		if v.From != nil && v.From.ID != "" {
+			k.Author = platforms.Author{ID: string(v.From.ID), Name: string(v.From.Name)}
+		}
+		k.Own = k.Author.ID == channel.Account
+	}
+	if v.Photo != "" {
+		k.Attachments = append(k.Attachments, platforms.Attachment{Kind: "photo", URL: string(v.Photo)})
+	}
+	if v.Video != "" {
+		k.Attachments = append(k.Attachments, platforms.Attachment{Kind: "video", URL: string(v.Video)})
+	}
+	return k
 }
 
 func firstTime(times ...time.Time) time.Time {
