@@ -30,14 +30,14 @@ type form struct {
 }
 
 // The classes of tokens that are no words of the lists.
-var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name"}
+var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "money"}
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{numbers: make(map[string]int), common: make(map[int]bool), size: make(map[int]int),
 		forms: make(map[form]*classSet)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
-		v.common[n] = name != "name"
+		v.common[n] = name != "name" && name != "money"
 	}
 	return v
 }
@@ -260,7 +260,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		p.sets = append(p.sets, set)
 		return int32(len(p.sets) - 1)
 	}
-	p.special = specialSets{number: special("num"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
+	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
 		symbol: special("symbol"), name: special("name")}
 	var all []lexicon.Term
 	for _, t := range terms {

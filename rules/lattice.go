@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"takhojd/rules/lexicon"
 	"takhojd/rules/text"
 )
@@ -67,7 +69,7 @@ func make0(n int, buf *[]int32) []int32 {
 func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	count := func(i int) { l.first[i+1]++ }
 	for i := range l.tokens {
-		if special.of(&l.tokens[i]) >= 0 {
+		if special.of(&l.tokens[i], l.text) >= 0 {
 			count(i)
 		}
 	}
@@ -92,7 +94,7 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 		l.all.join(&l.sets[e.set])
 	}
 	for i := range l.tokens {
-		if s := special.of(&l.tokens[i]); s >= 0 {
+		if s := special.of(&l.tokens[i], l.text); s >= 0 {
 			place(i, edge{from: int32(i), to: int32(i + 1), set: s})
 		}
 	}
@@ -167,11 +169,17 @@ func (l *lattice) abbreviated(i int) bool {
 }
 
 // specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
-type specialSets struct{ number, mention, hashtag, link, symbol, name int32 }
+type specialSets struct{ number, money, mention, hashtag, link, symbol, name int32 }
 
-func (s *specialSets) of(t *text.Token) int32 {
+func (s *specialSets) of(t *text.Token, whole string) int32 {
 	switch t.Kind {
 	case text.Number:
+		if strings.HasSuffix(t.Text, "kr") || strings.HasSuffix(t.Text, "sek") || strings.HasSuffix(t.Text, "lax") {
+			return s.money
+		}
+		if priced(whole, t.Span) {
+			return s.money
+		}
 		return s.number
 	case text.Mention:
 		return s.mention
@@ -183,4 +191,14 @@ func (s *specialSets) of(t *text.Token) int32 {
 		return s.symbol
 	}
 	return -1
+}
+
+// priced tells whether a sign of money stands right before or after a number.
+func priced(s string, at text.Span) bool {
+	for _, sign := range []string{"$", "€", "£"} {
+		if strings.HasSuffix(s[:at.Start], sign) || strings.HasPrefix(strings.TrimPrefix(s[at.End:], " "), sign) {
+			return true
+		}
+	}
+	return strings.HasPrefix(s[at.End:], ":-")
 }

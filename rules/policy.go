@@ -282,9 +282,11 @@ type claim struct {
 }
 
 type route struct {
-	ID     Route    `yaml:"id"`
-	Name   Words    `yaml:"name"`
-	Reply  Words    `yaml:"reply"`
+	ID    Route `yaml:"id"`
+	Name  Words `yaml:"name"`
+	Reply Words `yaml:"reply"`
+	// Topic is what the route is about; where several routes find a question, the topic touched most often wins.
+	Topic  string   `yaml:"topic"`
 	Find   []string `yaml:"find"`
 	Unless []string `yaml:"unless"`
 	Match  []string `yaml:"match"`

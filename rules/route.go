@@ -6,6 +6,7 @@ import "fmt"
 type compiledRoute struct {
 	id           Route
 	find, unless []*pattern
+	topic        *pattern
 }
 
 func (p *Policy) compileRoutes(v *vocabulary) error {
@@ -19,21 +20,40 @@ func (p *Policy) compileRoutes(v *vocabulary) error {
 		if made.unless, err = compileAll(r.Unless, v); err != nil {
 			return fmt.Errorf("route %s: %w", r.ID, err)
 		}
+		if made.topic, err = compilePattern(r.Topic, v); err != nil {
+			return fmt.Errorf("route %s: topic: %w", r.ID, err)
+		}
 		p.judge.routes = append(p.judge.routes, made)
 	}
 	return nil
 }
 
-// routeOf says where the comment's question belongs: the first route in the file's order that finds one.
+// routeOf says where the comment's question belongs: of the routes that find a question of theirs, the one whose topic is
+// touched most often; of equals, the first in the file.
 func (p *Policy) routeOf(s *scratch) Route {
+	best, most := NoRoute, 0
 	for i := range p.judge.routes {
 		r := &p.judge.routes[i]
-		if !s.matcher.somewhere(r.find) || s.matcher.somewhere(r.unless) {
+		if !r.topic.possible(&s.lattice.all) || !s.matcher.somewhere(r.find) || s.matcher.somewhere(r.unless) {
 			continue
 		}
-		return r.id
+		if n := s.matcher.times(r.topic); n > most {
+			best, most = r.id, n
+		}
 	}
-	return NoRoute
+	return best
+}
+
+// times counts the places where a pattern matches.
+func (m *matcher) times(p *pattern) (n int) {
+	for from := 0; from < m.l.n; n++ {
+		evidence, ok := m.whole(p, from)
+		if !ok {
+			break
+		}
+		from = int(max(evidence.end, int32(from)+1))
+	}
+	return n
 }
 
 // somewhere tells whether one of the patterns matches in the comment.
