@@ -177,18 +177,17 @@ func syncope(w string) string {
 	return stem + last
 }
 
-// doubled writes an m after a single short vowel twice, as before every vowel (dum, dumma; lem, lemmen). An n is left alone: svin and
-// svinn are two words.
+// doubled writes the m of a word of one short syllable twice, as before every vowel (dum, dumma; lem, lemmen; but system, systemet).
+// An n is left alone: svin and svinn are two words.
 func doubled(w string) string {
-	n := len(w)
-	if n < 3 || w[n-1] != 'm' {
-		return w
-	}
-	switch w[n-2] {
-	case 'a', 'e', 'i', 'o', 'u', 'y':
-		if strings.IndexByte("aeiou", w[n-3]) < 0 {
-			return w + "m"
+	vowels := 0
+	for _, r := range w {
+		if strings.ContainsRune("aeiouyåäö", r) {
+			vowels++
 		}
+	}
+	if n := len(w); vowels == 1 && n > 2 && w[n-1] == 'm' && strings.IndexByte("aeiouy", w[n-2]) >= 0 {
+		return w + "m"
 	}
 	return w
 }

@@ -7,15 +7,20 @@ import (
 	"testing"
 )
 
-// lists reads all word lists of the policy, as terms without their classes.
-func lists(tb testing.TB) (terms []Term, innocent []string) {
+// lists reads word lists of the policy, or all of them, as terms without their classes.
+func lists(tb testing.TB, names ...string) (terms []Term, innocent []string) {
 	tb.Helper()
-	names, err := filepath.Glob("../policies/lists/*.words")
-	if err != nil || len(names) == 0 {
-		tb.Fatal("no word lists", err)
+	if len(names) == 0 {
+		all, err := filepath.Glob("../policies/lists/*.words")
+		if err != nil || len(all) == 0 {
+			tb.Fatal("no word lists", err)
+		}
+		for _, name := range all {
+			names = append(names, filepath.Base(name))
+		}
 	}
 	for _, name := range names {
-		raw, err := os.ReadFile(name)
+		raw, err := os.ReadFile("../policies/lists/" + name)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -27,7 +32,7 @@ func lists(tb testing.TB) (terms []Term, innocent []string) {
 			}
 			section += line
 		}
-		more, err := Parse(filepath.Base(name), 1, section)
+		more, err := Parse(name, 1, section)
 		if err != nil {
 			tb.Log(err)
 		}

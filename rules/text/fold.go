@@ -18,6 +18,7 @@ type Folded struct {
 	spare    []byte // texts of tokens that are not to be found in buf
 	readings []Reading
 	cells    []Cell
+	from     int  // where the letters of the word now read start in buf
 	linkless int  // up to where in buf a link was looked for
 	singles  int  // how many single letters stand in a row at the end of tokens
 	spaced   bool // three or more did somewhere
@@ -185,7 +186,7 @@ func (f *Folded) mark(r rune, i, w int) {
 	switch {
 	case r == 0x20E3 && last >= '0' && last <= '9': // a keycap
 		f.anchor(i+w, i+w, Styled)
-	case last < 0x250 || !unicode.IsLetter(last):
+	case last < 0x250 || unicode.Is(unicode.Latin, last) || !unicode.IsLetter(last):
 		f.anchor(i+w, i+w, Combining)
 	default: // a vowel sign of Arabic, Thai …: part of the word
 		f.put(r, i, w, 0)

@@ -4,6 +4,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Bounds that keep a hostile text from costing more than its length: how long a stretch is read anew.
@@ -40,18 +42,40 @@ func (f *Folded) lookAt(i int) {
 	if p.marks&hasForeign != 0 && !f.latinise(t, p) {
 		return
 	}
-	dollar := p.start > 0 && f.buf[p.start-1] == '$'
-	if p.marks&(hasMask|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || dollar {
+	before, after := f.beside(*p)
+	if p.marks&(hasMask|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || before != 0 || after != 0 {
 		start := len(f.cells)
 		var d Disguise
-		if dollar {
-			f.cell(Cell{Alt: [4]rune{'s'}, N: 1, Min: 1, Max: 1})
-			d = Leet
-		}
+		d |= f.sign(before)
 		d |= f.spell(t.Text)
+		d |= f.sign(after)
 		f.reading(i, i, start, d|t.Disguise)
 		f.mend(t, p)
 	}
+}
+
+// beside returns the signs right before and after a word that may be letters of it: $vin, fitt@.
+func (f *Folded) beside(p place) (before, after byte) {
+	if p.start > 0 {
+		if c := f.buf[p.start-1]; c == '$' || c == '|' {
+			before = c
+		}
+	}
+	if n := int(p.end); n < len(f.buf) && p.marks&hasLetter != 0 && (f.buf[n] == '@' || f.buf[n] == '$') && (n+1 == len(f.buf) || gaps[f.buf[n+1]&0x7F] != Other) {
+		after = f.buf[n]
+	}
+	return before, after
+}
+
+// sign appends the cell of a sign that is written for a letter, if there is one.
+func (f *Folded) sign(c byte) Disguise {
+	if c == 0 {
+		return 0
+	}
+	cell := Cell{Min: 1, Max: 1}
+	cell.N = uint8(copy(cell.Alt[:], leet(rune(c))))
+	f.cell(cell)
+	return Leet
 }
 
 // leetlike tells whether digits may stand for letters in a word that has some of both: "n1" and "1d10t", but not "10k" and "2a".
@@ -90,8 +114,11 @@ func (f *Folded) spell(s string) (d Disguise) {
 		}
 		c := Cell{Alt: [4]rune{r}, N: 1, Min: 1, Max: 1}
 		switch {
-		case r == '*' || r == '_' || r == '#' || r == '%' || r == '¤' || r == '§':
-			c = Cell{Min: 0, Max: uint8(min(n+1, 6))}
+		case r == '_': // more often between letters than for one
+			c = Cell{Max: uint8(min(n, 6))}
+			d |= Masked
+		case r == '*' || r == '#' || r == '%' || r == '¤' || r == '§':
+			c = Cell{Max: uint8(min(n+1, 6))}
 			d |= Masked
 		case r == '\'':
 			i += n * w
@@ -170,43 +197,33 @@ func leet(r rune) []rune {
 	return nil
 }
 
-// variants returns what a Latin letter that is not Swedish may stand for, itself first.
+// variants returns what a Latin letter that is not Swedish may stand for, itself first. Å, ä and ö stand for nothing else.
 func variants(r rune) string {
 	switch r {
-	case 'á', 'à', 'â', 'ã', 'ā', 'ă', 'ą':
-		return string(r) + "a"
+	case 'å', 'ä', 'ö':
+		return ""
 	case 'æ':
 		return "æä"
 	case 'ø':
 		return "øö"
-	case 'é', 'è', 'ê', 'ë', 'ē', 'ę', 'ě':
-		return string(r) + "e"
-	case 'í', 'ì', 'î', 'ï', 'ī', 'ı':
-		return string(r) + "i"
-	case 'ó', 'ò', 'ô', 'õ', 'ō', 'ő':
-		return string(r) + "o"
-	case 'ú', 'ù', 'û', 'ū', 'ü', 'ű':
-		return string(r) + "uy"
-	case 'ý', 'ÿ':
-		return string(r) + "y"
-	case 'ñ', 'ń', 'ň':
-		return string(r) + "n"
-	case 'ç', 'ć', 'č':
-		return string(r) + "c"
-	case 'š', 'ś', 'ş':
-		return string(r) + "s"
-	case 'ž', 'ź', 'ż':
-		return string(r) + "z"
+	case 'ü':
+		return "üuy"
 	case 'ł':
 		return "łl"
 	case 'đ', 'ð':
 		return string(r) + "d"
-	case 'ğ':
-		return "ğg"
-	case 'ť', 'ŧ':
-		return string(r) + "t"
-	case 'ř':
-		return "řr"
+	case 'ı':
+		return "ıi"
+	case 'ħ':
+		return "ħh"
+	case 'ŧ':
+		return "ŧt"
+	}
+	if r < 0xC0 || r > 0x1EFF {
+		return ""
+	}
+	if d := norm.NFD.PropertiesString(string(r)).Decomposition(); len(d) > 1 && d[0] >= 'a' && d[0] <= 'z' {
+		return string(r) + string(d[:1])
 	}
 	return ""
 }

@@ -145,6 +145,7 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 	if from > start {
 		p.marks |= hasMask
 	}
+	f.from = from
 	end := f.scan(from, &p.marks)
 	if kind == Word {
 		if e := f.link(start, end); e > 0 {
@@ -266,17 +267,19 @@ func (f *Folded) inner(i int, m *mark) int {
 		case c == cLetter && *m&hasLetter != 0:
 			*m |= hasMask
 			return i
-		case *m&hasLetter != 0 && f.buf[i-1] == '*' && n >= 2:
-			*m |= hasMask
-			return i
 		}
+		return f.masksEnd(i, n, m)
+	}
+	return f.masksEnd(i, n, m)
+}
+
+// masksEnd tells whether n masking characters up to buf[i] end a word (fit**): two stars or more, unless stars stand around it.
+func (f *Folded) masksEnd(i, n int, m *mark) int {
+	if *m&hasLetter == 0 || n < 2 || f.buf[i-1] != '*' || f.from > 0 && f.buf[f.from-1] == '*' {
 		return 0
 	}
-	if *m&hasLetter != 0 && n >= 2 && f.buf[i-1] == '*' {
-		*m |= hasMask
-		return i
-	}
-	return 0
+	*m |= hasMask
+	return i
 }
 
 // ending tells whether at buf[i] there stand one to three letters and then no more, as in 172:an and SL:s.
@@ -423,7 +426,11 @@ func (f *Folded) strange(t Token, p place) bool {
 	if p.marks&(hasMask|hasRun|hasDouble|hasVariant|hasForeign|joined) != 0 {
 		return true
 	}
-	return p.marks&hasDigit != 0 && p.marks&hasLetter != 0 || p.start > 0 && f.buf[p.start-1] == '$'
+	if p.marks&hasDigit != 0 && p.marks&hasLetter != 0 {
+		return true
+	}
+	before, after := f.beside(p)
+	return before != 0 || after != 0
 }
 
 // capitals tells whether a word begins with a capital, and whether it is all capitals.
@@ -451,7 +458,7 @@ func capitals(s string) (title, upper bool) {
 	return title, letters >= 2
 }
 
-// joinSpaced puts words together that were written with single letters: at least three in a row. A gap wider than the run's narrowest
+// joinSpaced puts words together that were written with single letters: at least three in a row. A gap of another width than most
 // parts words.
 func (f *Folded) joinSpaced() {
 	tokens, places := f.tokens[:0], f.places[:0]
@@ -471,13 +478,10 @@ func (f *Folded) joinSpaced() {
 			i = j
 			continue
 		}
-		narrow := spots[i+1].start - spots[i].end
-		for k := i + 1; k < j; k++ {
-			narrow = min(narrow, spots[k].start-spots[k-1].end)
-		}
+		usual := usualGap(spots[i:j])
 		for i < j {
 			e := i + 1
-			for e < j && spots[e].start-spots[e-1].end == narrow {
+			for e < j && spots[e].start-spots[e-1].end == usual {
 				e++
 			}
 			t, p := f.joinLetters(all[i:e], spots[i:e])
@@ -489,6 +493,21 @@ func (f *Folded) joinSpaced() {
 		}
 	}
 	f.tokens, f.places = tokens, places
+}
+
+// usualGap is how wide most of the gaps are; the narrowest, when several are as many.
+func usualGap(places []place) int32 {
+	var count [5]int
+	for i := 1; i < len(places); i++ {
+		count[places[i].start-places[i-1].end]++
+	}
+	best := 1
+	for w := range count {
+		if count[w] > count[best] || best == 0 && count[w] == count[best] {
+			best = w
+		}
+	}
+	return int32(best)
 }
 
 func single(t Token, p place) bool {
