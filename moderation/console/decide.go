@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -43,16 +44,19 @@ func choices(c moderation.Case) []choice {
 	}
 	there := c.State == moderation.Standing || c.State == moderation.Hidden
 	standing, hidden := c.State == moderation.Standing, c.State == moderation.Hidden
-	add(standing && can.Hide && !c.Comment.CannotHide, choice{Action: moderation.Hide, Key: "h", Label: "do.hide", Hint: "hint.hide", Effect: effect, Main: true})
+	question := standing && c.Verdict.Route != rules.NoRoute && len(c.Verdict.Findings) == 0
+	add(question, choice{Action: moderation.Route, Key: "r", Label: "do.route", Hint: "hint.route", Main: true})
+	add(standing && can.Hide && !c.Comment.CannotHide, choice{Action: moderation.Hide, Key: "h", Label: "do.hide", Hint: "hint.hide", Effect: effect, Main: !question})
 	add(standing, choice{Action: moderation.Allow, Key: "a", Label: "do.allow", Hint: "hint.allow", Main: true})
 	add(hidden, choice{Action: moderation.Hide, Key: "h", Label: "do.uphold", Hint: "hint.uphold", Main: true})
 	add(hidden && can.Hide, choice{Action: moderation.Restore, Key: "v", Label: "do.restore", Hint: "hint.restore", Main: true})
 	add(!there && c.Flag != nil, choice{Action: moderation.Allow, Key: "a", Label: "do.close", Hint: "hint.close", Main: true})
-	add(standing, choice{Action: moderation.Route, Key: "r", Label: "do.route", Hint: "hint.route"})
+	add(standing && !question, choice{Action: moderation.Route, Key: "r", Label: "do.route", Hint: "hint.route"})
 	add(there && can.Delete, choice{Action: moderation.Delete, Key: "d", Label: "do.delete", Hint: "hint.delete"})
 	add(there && can.Block && c.Comment.Author.ID != "", choice{Action: moderation.Block, Key: "b", Label: "do.block", Hint: "hint.block"})
 	add(!escalated(c), choice{Action: moderation.Escalate, Key: "e", Label: "do.escalate", Hint: "hint.escalate"})
 	add(there, choice{Action: moderation.Opinion, Key: "s", Label: "do.opinion", Hint: "hint.opinion"})
+	sort.SliceStable(list, func(i, j int) bool { return list[i].Main && !list[j].Main })
 	return list
 }
 
@@ -158,18 +162,18 @@ func (v *visit) defaultReason(c moderation.Case, a moderation.Action) string {
 	switch a {
 	case moderation.Allow:
 		if c.State == moderation.Standing {
-			return "Bryter inte mot kommentarsreglerna."
+			return "Bryter inte mot kommentarsreglerna"
 		}
-		return "Kommentaren finns inte kvar. Ingen åtgärd."
+		return "Kommentaren finns inte kvar, ingen åtgärd"
 	case moderation.Restore:
-		return "Bryter inte mot kommentarsreglerna."
+		return "Bryter inte mot kommentarsreglerna"
 	case moderation.Opinion:
-		return "En kollega behöver se kommentaren."
+		return "En kollega behöver se kommentaren"
 	case moderation.Route:
-		return "Frågan besvaras av någon annan."
+		return "Frågan besvaras av någon annan"
 	case moderation.Block:
 		if c.StrikeLimit > 0 && c.Strikes >= c.StrikeLimit {
-			return fmt.Sprintf("Upprepade överträdelser av kommentarsreglerna (%d stycken).", c.Strikes)
+			return fmt.Sprintf("Upprepade överträdelser av kommentarsreglerna (%d stycken)", c.Strikes)
 		}
 	}
 	bullet := v.s.desk.Policy().Bullet(gravest(v.s.desk.Policy(), c.Verdict))
@@ -177,9 +181,9 @@ func (v *visit) defaultReason(c moderation.Case, a moderation.Action) string {
 		return ""
 	}
 	if a == moderation.Escalate {
-		return "Anmäls till plattformen och polisen: " + lowerFirst(bullet.Title.SV) + "."
+		return "Anmäls till plattformen och polisen: " + lowerFirst(bullet.Title.SV)
 	}
-	return "Bryter mot kommentarsreglerna: " + lowerFirst(bullet.Title.SV) + "."
+	return "Bryter mot kommentarsreglerna: " + lowerFirst(bullet.Title.SV)
 }
 
 // gravest is the category of a verdict with the highest severity.

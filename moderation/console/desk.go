@@ -58,6 +58,7 @@ type Operations interface {
 	Retry(ctx context.Context, box string, id int64, by string) error
 	Waiting(ctx context.Context, limit int) ([]moderation.Waiting, error)
 	Channels() []platforms.Channel
+	Capabilities(channel string) platforms.Capabilities
 	Policy() *rules.Policy
 }
 

@@ -35,8 +35,8 @@ type markedText struct {
 
 // A text longer than longText is cut for the eye at the first pause after shownText characters.
 const (
-	longText  = 1800
-	shownText = 1200
+	longText  = 1100
+	shownText = 700
 )
 
 // mark cuts text at its evidence. Offsets that lie outside of the text, or that are none, are left out; those within a character
@@ -109,8 +109,9 @@ func addLabel(labels []label, f rules.Finding) []label {
 	if f.SeenAs != "" && !strings.EqualFold(f.SeenAs, f.Text) {
 		l.SeenAs = plain(f.SeenAs)
 	}
-	for _, have := range labels {
-		if have == l {
+	for i, have := range labels {
+		if have.Category == l.Category && (have.SeenAs == "" || l.SeenAs == "" || have.SeenAs == l.SeenAs) {
+			labels[i].SeenAs = max(have.SeenAs, l.SeenAs) // the one that says more
 			return labels
 		}
 	}

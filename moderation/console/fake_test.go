@@ -63,6 +63,14 @@ func newFakeDesk(t testing.TB) *fakeDesk {
 		}}
 }
 
+// short cuts a text that has no room.
+func short(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
+}
+
 func (d *fakeDesk) failing(method string) error { return d.fail[method] }
 
 func (d *fakeDesk) item(c *moderation.Case) moderation.Item {
@@ -307,6 +315,7 @@ func (d *fakeDesk) Retry(_ context.Context, box string, id int64, _ string) erro
 }
 func (d *fakeDesk) Waiting(context.Context, int) ([]moderation.Waiting, error) { return d.waiting, nil }
 func (d *fakeDesk) Channels() []platforms.Channel                              { return d.channels }
+func (d *fakeDesk) Capabilities(string) platforms.Capabilities                 { return everything }
 func (d *fakeDesk) Policy() *rules.Policy                                      { return d.policy }
 func (d *fakeDesk) Media(_ context.Context, sum string) (string, []byte, error) {
 	if b := d.media[sum]; b != nil {

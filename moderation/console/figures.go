@@ -96,8 +96,8 @@ func (v *visit) plots(view *figuresView) {
 				p.say("figures.shareof", p.percent(c.Overturned, c.Reviewed), c.Reviewed)})
 		}
 	}
-	view.HidePlot = bars(p.say("figures.hides"), hides, 0)
-	view.OverturnPlot = bars(p.say("figures.overturned"), overturned, 1)
+	view.HidePlot = bars(hides, 0)
+	view.OverturnPlot = bars(overturned, 1)
 }
 
 // A plot is drawn in units of its own and scaled by the style sheet. It has no colours of its own either: classes say what is
@@ -180,8 +180,9 @@ type bar struct {
 	text  string
 }
 
-// bars draws bars from the longest to the shortest. full is the value of a bar of full length; 0: the longest one's.
-func bars(title string, list []bar, full float64) template.HTML {
+// bars draws bars from the longest to the shortest, as a list: the words stay words, whatever the width. full is the value of a
+// bar of full length; 0: the longest one's.
+func bars(list []bar, full float64) template.HTML {
 	if len(list) == 0 {
 		return ""
 	}
@@ -189,27 +190,15 @@ func bars(title string, list []bar, full float64) template.HTML {
 	if full == 0 {
 		full = list[0].value
 	}
-	const row, name, text = 30, 210, 120
-	var svg strings.Builder
-	fmt.Fprintf(&svg, `<svg class="plot" viewBox="0 0 %d %d" role="img" aria-label="%s">`, plotWidth, row*len(list),
-		template.HTMLEscapeString(title))
-	for i, b := range list {
-		y := i * row
-		length := max(2, b.value/full*float64(plotWidth-name-text))
-		fmt.Fprintf(&svg, `<text class="name end" x="%d" y="%d">%s</text><rect class="bar hidden" x="%d" y="%d" width="%.1f" height="%d" rx="2"/>`+
-			`<text class="name" x="%.1f" y="%d">%s</text>`, name-10, y+20, template.HTMLEscapeString(short(b.name, 27)), name, y+6, length, row-12,
-			float64(name)+length+8, y+20, template.HTMLEscapeString(b.text))
+	var out strings.Builder
+	out.WriteString(`<ol class="bars">`)
+	for _, b := range list {
+		fmt.Fprintf(&out, `<li><span class="name">%s</span><span class="track"><svg viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true">`+
+			`<rect class="bar hidden" width="%.1f" height="10"/></svg></span><span class="value">%s</span></li>`,
+			template.HTMLEscapeString(b.name), max(0.5, 100*b.value/full), template.HTMLEscapeString(b.text))
 	}
-	svg.WriteString(`</svg>`)
-	return template.HTML(svg.String())
-}
-
-// short cuts a name that has no room.
-func short(s string, n int) string {
-	if r := []rune(s); len(r) > n {
-		return string(r[:n-1]) + "…"
-	}
-	return s
+	out.WriteString(`</ol>`)
+	return template.HTML(out.String())
 }
 
 // channelsView is each channel with what the guidelines demand of it, what waits for its platform, and what could not be done.
@@ -236,13 +225,15 @@ func (v *visit) channelsPage() error {
 	for _, c := range v.s.desk.Channels() {
 		line := channelLine{ID: c.ID, Name: c.Name, Platform: platformName(c.Platform), Purpose: c.Purpose, Owner: c.Owner,
 			ResponseTarget: c.ResponseTarget, Reviewed: c.Reviewed, HideQuota: c.HideQuota}
-		for name, missing := range map[string]bool{"channels.purpose": c.Purpose == "", "channels.owner": c.Owner == "",
-			"channels.target": c.ResponseTarget == 0, "channels.reviewed": c.Reviewed.IsZero()} {
-			if missing {
-				line.Missing = append(line.Missing, name)
+		for _, demand := range []struct {
+			name    string
+			missing bool
+		}{{"channels.purpose", c.Purpose == ""}, {"channels.owner", c.Owner == ""}, {"channels.target", c.ResponseTarget == 0},
+			{"channels.reviewed", c.Reviewed.IsZero()}} {
+			if demand.missing {
+				line.Missing = append(line.Missing, demand.name)
 			}
 		}
-		sort.Strings(line.Missing)
 		line.Overdue = !c.Reviewed.IsZero() && c.Reviewed.AddDate(0, reviewEvery, 0).Before(v.s.now())
 		view.Channels = append(view.Channels, line)
 	}

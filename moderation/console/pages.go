@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"takhojd/moderation"
+	"takhojd/moderation/store"
 	"takhojd/platforms"
 	"takhojd/rules"
 )
@@ -101,6 +102,16 @@ func (p *pages) functions(s *Server, version string) template.FuncMap {
 		"who":      p.who,
 		"channel":  s.channelName,
 		"happened": p.happened,
+		"detail":   p.detail,
+		"maker":    p.maker,
+		"lower":    lowerFirst,
+		"effect": func(channel, text string) string {
+			can := s.desk.Capabilities(channel)
+			if text == can.HideEffectEN { // the record holds it in one language
+				return rules.Words{SV: can.HideEffectSV, EN: can.HideEffectEN}.In(p.lang)
+			}
+			return text
+		},
 		"sum": func(numbers ...int) (total int) {
 			for _, n := range numbers {
 				total += n
@@ -149,9 +160,43 @@ func (p *pages) happened(what string) string {
 		if known := p.optional("happened.", what); known != what {
 			return known
 		}
-		return p.optional("happened.", kind) + ": " + strings.ToLower(p.optional("action.", detail))
+		return p.optional("happened.", kind) + ": " + lowerFirst(p.optional("action.", detail))
 	}
 	return p.optional("happened.", kind)
+}
+
+// maker is who decided: a person's account, or the bot, or the platform's own tools.
+func (p *pages) maker(d any) string {
+	switch d := d.(type) {
+	case *moderation.Decision:
+		return p.maker(*d)
+	case moderation.Decision:
+		if d.ByKind == "person" {
+			return d.By
+		}
+		return p.who(d.ByKind)
+	}
+	return ""
+}
+
+// detail puts into words what goes with a line of history or a failed attempt: how it came, how it went, or what was wrong. What
+// it does not know, it shows as it is.
+func (p *pages) detail(text string) string {
+	for _, prefix := range []string{"outcome.", "via."} {
+		if known := p.optional(prefix, text); known != text {
+			return known
+		}
+	}
+	for key, cause := range map[string]error{"trouble.gone": platforms.ErrGone, "trouble.token": platforms.ErrTokenDead,
+		"trouble.permission": platforms.ErrNotPermitted, "trouble.unsupported": platforms.ErrUnsupported, "trouble.full": store.ErrFull} {
+		if strings.Contains(text, cause.Error()) {
+			return p.say(key)
+		}
+	}
+	if strings.HasPrefix(text, "the platform asks us to wait") {
+		return p.say("trouble.wait")
+	}
+	return text
 }
 
 // optional is the word for prefix+name, or the name itself when the catalogue has none.

@@ -470,4 +470,3 @@ const maxBundle = 256 << 20
 
 // errTooLarge says that a download outgrew what we hold in memory.
 var errTooLarge = errors.New("the download is too large")
-
