@@ -67,8 +67,12 @@ func (d *detectors) own(r *reading, first, last int) bool {
 			r.office(i) && (genitive || close):
 			return false
 		}
-		if i+1 < first && w.cues&cueCall != 0 && r.words[i+1].cues&cueFirst != 0 && r.words[i+1].cues&cueUnsure == 0 {
+		if next := r.words[min(i+1, len(r.words)-1)]; i+1 < first && w.cues&cueCall != 0 && next.cues&cueFirst != 0 &&
+			(next.cues&cueUnsure == 0 || next.kind&wordTitle != 0) {
 			return false // "ring Greta på …"
+		}
+		if genitive && r.cue(i+1)&(cuePhone|cueMail|cueHome) != 0 && d.named(r, i) {
+			return false // "Kalles nummer är …", "pappas mobil"
 		}
 	}
 	for _, p := range r.people {
@@ -77,6 +81,13 @@ func (d *detectors) own(r *reading, first, last int) bool {
 		}
 	}
 	return true
+}
+
+// named tells whether word i is a first name or a kinship in the genitive.
+func (d *detectors) named(r *reading, i int) bool {
+	w := r.bytes(i)
+	c, _ := d.cues.look(hashOf(string(w[:len(w)-1])))
+	return c&(cueFirst|cueKin) != 0
 }
 
 // mine tells whether the words around say outright that it is the writer's: "ring mig på", "mitt nummer är", "min mejl".
@@ -92,7 +103,7 @@ func (r *reading) mine(first, last int) bool {
 		}
 		next, after := r.cue(i+1), r.cue(i+2)
 		switch c := r.words[i].cues; {
-		case c&cueMine != 0 && next&cueKin == 0 && (next|after)&(cuePhone|cueMail|cueHome|cueSwish) != 0:
+		case c&cueMine != 0 && next&cueKin == 0 && (next&(cuePhone|cueMail|cueHome|cueSwish) != 0 || !r.genitive(i+1)) && (next|after)&(cuePhone|cueMail|cueHome|cueSwish) != 0:
 			return true
 		case c&(cueCall|cuePhone) != 0 && (next&cueMe != 0 || after&cueMe != 0 && next&cueCommon != 0):
 			return true
@@ -102,6 +113,11 @@ func (r *reading) mine(first, last int) bool {
 		}
 	}
 	return false
+}
+
+// genitive tells whether word i ends in s: "min chefs nummer" is the boss's.
+func (r *reading) genitive(i int) bool {
+	return i < len(r.words) && r.low[r.words[i].end-1] == 's'
 }
 
 func (r *reading) cue(i int) cues {
@@ -145,7 +161,9 @@ func (r *reading) office(i int) bool {
 	if len(w) < 5 {
 		return false
 	}
-	w = bytes.TrimSuffix(w, []byte("s"))
+	if w[len(w)-1] == 's' {
+		return isOffice(w[:len(w)-1])
+	}
 	if !bytes.HasSuffix(w, []byte("n")) && !bytes.HasSuffix(w, []byte("t")) {
 		return false
 	}
@@ -172,7 +190,7 @@ var officeSet = func() map[string]bool {
 
 // mails finds e-mail addresses, plain ("a@b.se") and disguised ("a punkt b snabel-a c punkt se", "a [at] b [dot] se").
 func (d *detectors) mails(r *reading, found []detection) []detection {
-	if r.ats == 0 || r.dots == 0 {
+	if r.ats == 0 {
 		return found
 	}
 	for i := 1; i < len(r.words) && len(found) < mostFound; i++ {
@@ -184,6 +202,9 @@ func (d *detectors) mails(r *reading, found []detection) []detection {
 			first, disguised = at, odd
 		}
 		last, host, odd := r.host(domain)
+		if last < 0 && disguised && domain+1 < len(r.words) && string(r.gap(domain)) == " " && saidTop(r.bytes(domain+1)) {
+			last, host = domain+1, string(r.bytes(domain))+"."+string(r.bytes(domain+1)) // "snabel a hotmail com"
+		}
 		if last < 0 || !likeDomain(host) {
 			continue
 		}
@@ -207,6 +228,10 @@ func (d *detectors) mails(r *reading, found []detection) []detection {
 		i = last
 	}
 	return found
+}
+
+func saidTop(w []byte) bool {
+	return string(w) == "com" || string(w) == "se" || string(w) == "net" || string(w) == "org" || string(w) == "nu"
 }
 
 func bracketed(gap []byte) bool { return bytes.ContainsAny(gap, ")]}>") }

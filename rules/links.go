@@ -168,8 +168,8 @@ func (r *reading) bareSite(first, last int, host string, path, disguised bool) b
 	if len(host)-len(top)-1 < 2 {
 		return false // "a.nu"
 	}
-	if digitsOnly(host[:len(host)-len(top)-1]) && len(host)-len(top)-1 < 3 {
-		return false // "9.se"
+	if name := host[:len(host)-len(top)-1]; digitsOnly(strings.ReplaceAll(name, ".", "")) && (len(name) < 3 || strings.Contains(name, ".")) {
+		return false // "9.se", "5.30.se"
 	}
 	if !plain && !disguised || !wordyTops[top] {
 		return len(top) > 2 || len(host)-len(top)-1 > 2 || path

@@ -176,6 +176,11 @@ func (d *detectors) numberAt(r *reading, i int) (detectionKind, int) {
 	if kind, n := r.identityAt(i); n > 0 {
 		return kind, n
 	}
+	if near&cueSwish != 0 {
+		if n := r.swishAt(i); n > 0 {
+			return kindSwish, n
+		}
+	}
 	n, official := d.phoneAt(r, i)
 	switch {
 	case n == 0:
@@ -513,6 +518,13 @@ func (r *reading) accountWord(i int) bool {
 		}
 	}
 	return false
+}
+
+// swishAt finds a Swish number of a firm or an association: ten digits that begin with 123.
+func (r *reading) swishAt(i int) int {
+	return r.window(i, 10, func(d []byte, pieces []piece) bool {
+		return len(d) == 10 && string(d[:3]) == "123" && !r.cut(i, len(pieces))
+	})
 }
 
 // mostDialled is how many numbers of one text are held against the numbering plans: a text made of numbers is a list anyhow.

@@ -126,7 +126,7 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	case !n.title, !role && n.cues&cueUnsure != 0:
 		return person{}, -1
 	}
-	p := person{full: surname, role: role, public: political, writer: r.signature(i), first: i, last: last}
+	p := person{full: surname, role: role, public: political || r.party(last), writer: r.signature(i, last), first: i, last: last}
 	p.start, p.end = r.span(int(r.words[i].start), int(r.words[last].end))
 	if surname && within1(d.politicians, string(r.low[r.words[i].start:r.words[last].end])) {
 		p.public = true
@@ -140,6 +140,18 @@ func trade(w []byte) bool {
 		if len(w) > len(end)+2 && bytes.HasSuffix(w, []byte(end)) {
 			return true
 		}
+	}
+	return false
+}
+
+// party tells whether the letters of a party stand in parentheses after the name: a politician, spoken of as one.
+func (r *reading) party(last int) bool {
+	if g := r.gap(last); last+1 >= len(r.words) || len(g) == 0 || g[len(g)-1] != '(' {
+		return false
+	}
+	switch string(r.bytes(last + 1)) {
+	case "m", "s", "sd", "c", "v", "kd", "l", "mp", "fp", "fi":
+		return true
 	}
 	return false
 }
@@ -179,7 +191,7 @@ func (d *detectors) surnames(r *reading, n name) (last int, surname bool) {
 		}
 		next, ok := d.nameAt(r, last+1)
 		w := r.words[last+1]
-		long := next.odd || w.end-w.start > 2
+		long := next.odd || letters(r.bytes(last+1)) > 1
 		plainLower := !next.title && !next.odd
 		switch {
 		case !ok && !(plainLower && n.cues&cueFirst != 0 && n.cues&cueUnsure == 0 && strongSurname(r.bytes(last+1)) && w.cues&cueCommon == 0):
@@ -262,6 +274,9 @@ func (d *detectors) house(r *reading, last int) bool {
 		return false
 	}
 	next := r.words[last+1]
+	if string(r.gap(last)) == "-" {
+		return true // "James Paget-sjukhuset"
+	}
 	if r.low[r.words[last].end-1] != 's' || len(r.gap(last)) != 1 {
 		return false
 	}
@@ -294,7 +309,8 @@ func (r *reading) roleBefore(i int) (role, political bool) {
 	w := r.bytes(i - 1)
 	for _, end := range [...]string{"regionråd", "regionrådet", "minister", "ministern", "partiledare", "partiledaren", "borgarråd", "borgarrådet",
 		"oppositionsråd", "oppositionsrådet", "statssekreterare", "kung", "kungen", "drottning", "drottningen", "president", "presidenten", "prins", "prinsessan",
-		"författaren", "artisten", "statsepidemiolog", "statsepidemiologen", "landstingsråd", "landstingsrådet", "riksdagsledamot", "riksdagsledamoten"} {
+		"författaren", "artisten", "statsepidemiolog", "statsepidemiologen", "landstingsråd", "landstingsrådet", "riksdagsledamot", "riksdagsledamoten", "talman", "talmannen", "guvernör",
+		"guvernören", "kansler", "kanslern", "senator", "senatorn", "påven", "general", "generalen", "kongressledamoten", "parlamentsledamoten"} {
 		if bytes.HasSuffix(w, []byte(end)) {
 			return true, true
 		}
@@ -327,12 +343,15 @@ func (r *reading) roleBefore(i int) (role, political bool) {
 }
 
 // signature tells whether the name that begins at word i is how the writer signs, or says who is writing.
-func (r *reading) signature(i int) bool {
+func (r *reading) signature(i, last int) bool {
+	if start := r.words[i].start; start > 0 && r.low[start-1] == '/' {
+		return true
+	}
 	if i == 0 {
 		return false
 	}
-	if g := r.gap(i - 1); len(g) > 0 && g[len(g)-1] == '/' {
-		return true
+	if last == len(r.words)-1 && r.words[i-1].kind&wordDigits != 0 {
+		return true // a number, and who is to be reached at it
 	}
 	switch string(r.bytes(i - 1)) {
 	case "mvh", "vh", "hälsningar", "hälsar", "hälsning", "undertecknad", "regards", "sincerely", "önskar":
@@ -444,7 +463,7 @@ func (d *detectors) telling(r *reading, p person) bool {
 		switch {
 		case near && w.cues&(cuePublic|cueGossip) != 0, r.schoolClass(i), near && (local || r.houseEnd(i) || r.street(i) && w.kind&wordTitle != 0), p.role && d.stays[string(r.bytes(i))]:
 			return true
-		case p.full && (w.cues&(cueMe|cueMine) != 0 || w.cues&cueSeen != 0 && i < p.first || w.cues&cueWork != 0 && i > p.last && i <= p.last+2):
+		case p.full && (near && w.cues&(cueMe|cueMine) != 0 || w.cues&cueSeen != 0 && i < p.first || w.cues&cueWork != 0 && i > p.last && i <= p.last+2):
 			return true
 		case p.full && i > p.last && w.end-w.start == 3 && string(r.bytes(i)) == "bor":
 			return true
@@ -481,7 +500,8 @@ func (r *reading) counter(i int) bool {
 		return false
 	}
 	switch string(r.bytes(i)) {
-	case "linje", "luckan", "receptionen", "kassan", "växeln", "spärren", "disken", "expeditionen", "kiosken", "tråden":
+	case "linje", "luckan", "receptionen", "kassan", "växeln", "spärren", "disken", "expeditionen", "kiosken", "tråden", "avd", "avdelning", "avdelningen", "buss", "tåget",
+		"pendeln", "kundtjänst", "kundtjänsten", "bussen":
 		return true
 	}
 	return false
@@ -505,7 +525,7 @@ func (r *reading) locates(i int) bool {
 		return false
 	}
 	next := r.words[i+1]
-	return r.counter(i+1) || next.kind&wordTitle != 0 && next.cues&cueCommon == 0 || next.kind&wordDigits != 0
+	return r.counter(i+1) || next.kind&(wordTitle|wordUpper) != 0 && next.cues&cueCommon == 0 || next.kind&wordDigits != 0
 }
 
 // ageAfter tells whether an age follows the name: "Tindra, 9 år", "Elliot 14".

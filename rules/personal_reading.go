@@ -464,6 +464,10 @@ func (r *reading) punctuation(i int) bool {
 		if !spaceAfter && (i == 0 || byteKinds[r.low[i-1]] == byteSpace) {
 			r.tags++
 		}
+	case '(', '[', '{':
+		if i+2 < len(r.low) && r.low[i+1]|0x20 == 'a' && (r.low[i+2] == ')' || r.low[i+2] == ']' || r.low[i+2] == '}') {
+			r.ats++ // "(a)"
+		}
 	case '#':
 		if !spaceAfter {
 			r.tags++

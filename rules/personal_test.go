@@ -146,6 +146,14 @@ func TestPhones(t *testing.T) {
 		{"min fd sambos mobil: noll sju sex, tre fyra, nitton, noll två, åttiofem", "phone noll sju sex, tre fyra, nitton, noll två, åttiofem"},
 		{"min svåger nås på 0980-319 214", "phone 0980-319 214"},
 		{"swisha 100 kr till 0701740687", "swish 0701740687"},
+		{"swish 123 456 78 90 till förmån", "swish 123 456 78 90"},
+		{"Kalles nr är 070-1740622", "phone 070-1740622"},
+		{"ring pappas mobil 0701740622", "phone 0701740622"},
+		{"min chefs nummer: 0701740622", "phone 0701740622"},
+		{"mitt gamla nummer är 070-1740622", "own-phone 070-1740622"},
+		{"Vill ni att jag återkommer? 0701740622 Sara", "own-phone 0701740622"},
+		{"Kan läkaren ringa upp mig på 0701740622?", "own-phone 0701740622"},
+		{"070.174.06.22 eller +46 (0)70-174 06 22 eller 0046701740622, ring", "own-phone 070.174.06.22", "own-phone +46 (0)70-174 06 22", "own-phone 0046701740622"},
 
 		{"Ring 1177 dygnet runt, eller 113 13. Vid fara för livet 112!"},
 		{"SL kundtjänst 08-600 10 00, vänta på knapp 3"},
@@ -169,6 +177,9 @@ func TestMailAndStreets(t *testing.T) {
 		{"lisbet.ohrngren [at] example [dot] org är hennes privata", "email lisbet.ohrngren [at] example [dot] org"},
 		{"svante punkt lodbrok snabel-a example punkt com , skicka det till honom", "email svante punkt lodbrok snabel-a example punkt com"},
 		{"mejla handläggaren privat: pernilla.askbrink@example.com", "email pernilla.askbrink@example.com"},
+		{"kalle (a) gmail.com", "own-email kalle (a) gmail.com"},
+		{"skriv till lena_andersson snabel a hotmail com", "own-email lena_andersson snabel a hotmail com"},
+		{"min nya mejl: a.b@gmail.com", "own-email a.b@gmail.com"},
 		{"begärs på registrator.rlk@regionstockholm.se"},
 		{"mejla anna.ek@karolinska.se eller info@solna.se"},
 		{"@linda kolla"},
@@ -222,6 +233,11 @@ func TestLinks(t *testing.T) {
 		{"regi0nstockholm.se", "lookalike regi0nstockholm.se"},
 		{"regiоnstockholm.se", "lookalike regiоnstockholm.se"}, // a Cyrillic о
 		{"reigonstockholm.se", "lookalike reigonstockholm.se"},
+		{"1177.nu", "lookalike 1177.nu"},
+		{"region-stockholm.se", "lookalike region-stockholm.se"},
+		{"läs aftonbladet . se", "link aftonbladet . se"},
+		{"aftonbladet punkt se", "link aftonbladet punkt se"},
+		{"Titta på Svt.se", "link Svt.se"},
 		{"betala på sl-aterbetalning.example.com", "lookalike sl-aterbetalning.example.com"},
 
 		{"Här står det: https://www.1177.se/Stockholm/"},
@@ -234,6 +250,8 @@ func TestLinks(t *testing.T) {
 		{"vänta.nu är det nog"},
 		{"Jag.kräver.att.ni.publicerar.kontrakten.med.bussbolagen"},
 		{"Tack!!! ...och hej..då"},
+		{"Det är 5.30.se till att det går"},
+		{"Asså.men vad är detta.de är ju knäppa.jag bor i stan.nu ska vi"},
 		{"Betyget är 4.5/5 och budgeten 2.260.000"},
 	}.check(t)
 }
@@ -255,6 +273,15 @@ func TestPeople(t *testing.T) {
 		{"Sköterskan M*lin Tuvstr*nd på avd 12", "circumstance M*lin Tuvstr*nd"},
 		{"D0ktor P3rnilla Hagströmmer på mottagningen", "circumstance P3rnilla Hagströmmer"},
 
+		{"Kerstin Lindgrens bröstcancer upptäcktes för sent", "health Kerstin Lindgrens bröstcancer"},
+		{"Snickaren Rune Åsbergh har fått hepatit C", "health Rune Åsbergh har fått hepatit"},
+		{"Doktor Svensson på Sabbatsberg är underbar", "circumstance Svensson"},
+		{"Karin på SL:s kundtjänst hjälpte mig", "circumstance Karin"},
+		{"Kalle Ek i 7B har adhd", "health Kalle Ek i 7B har adhd"},
+
+		{"Anders Svensson (M) styr i Täby"},
+		{"Han lades in på James Paget-sjukhuset igår"},
+		{"Peter Andersson är en bra politiker"},
 		{"Aida Hadzialic har sjukvården i kaos, jag är trött"},
 		{"Ulf Kristersson borde besöka akuten i Huddinge"},
 		{"Astrid Lindgrens barnsjukhus är fantastiskt, min dotter Elsa mår bra"},

@@ -77,14 +77,14 @@ var cueWords = map[cues]string{
 	cueGiro:  "bankgiro bg plusgiro pg postgiro bankgironummer plusgironummer bankgirot plusgirot",
 	cueSwish: "swish swisha swishar swishat swishade swisharna swishen swishnummer swishnr swisch swischa",
 	cueHome: "bor bodde bo bott bosatt bosatta hemadress hemadressen adress adressen adressens hemma hem portkod portkoden folkbokförd " +
-		"skriven hemsök villa villan lägenhet lägenheten flyttat lives lived living address home huset dörr dörren grind grinden stuga stugan " +
+		"skriven hemsök villa villan lägenhet lägenheten flyttat flyttade flyttar lives lived living address home huset dörr dörren grind grinden stuga stugan " +
 		"kåken sommarstuga sommarstället bostad bostaden bopålen",
 	cueUnit: "kr kronor kronan krona tkr mkr mnkr mdkr kkr miljoner miljon miljarder miljard tusen procent st stycken personer person patienter " +
 		"min minuter minut timmar timme tim dagar dag dygn veckor vecka månader månad år års åring åringar kg kilo gram mg ml liter meter m km mil cm mm grader " +
 		"platser plats vårdplatser anställda tjänster sidor sida gånger gång vaccinationer doser dos resenärer resor väljare röster röst invånare " +
 		"människor barn elever poäng steg mål euro eur usd dollar sek visningar följare kommentarer likes besök samtal besökare förare bussar tåg " +
 		"avgångar h sek. sekunder watt volt kwh mwh gw people percent minutes hours days years",
-	cuePublic: "vårdcentral vårdcentralen vårdcentraler vc sjukhus sjukhuset mottagning mottagningen akuten akutmottagning akutmottagningen apotek apoteket " +
+	cuePublic: "kundtjänst kundtjänsten vårdcentral vårdcentralen vårdcentraler vc sjukhus sjukhuset mottagning mottagningen akuten akutmottagning akutmottagningen apotek apoteket " +
 		"butik butiken affären kontor kontoret museum museet bibliotek biblioteket skola skolan förskola förskolan station stationen hållplats " +
 		"hållplatsen restaurang restaurangen café caféet kafé hotell hotellet ab kyrka kyrkan teater teatern bio folktandvården tandläkaren " +
 		"tandvård kliniken klinik bvc bup närakut närakuten ungdomsmottagning ungdomsmottagningen öppet öppettider lokal lokalen lokalerna " +
