@@ -241,14 +241,14 @@ func (r *reading) amount(i int) bool {
 	return i+1 < len(r.words) && r.words[i+1].cues&cueUnit != 0
 }
 
-// window joins pieces from i on, while they make up no more than most digits, and calls try with every number of pieces, longest first.
-func (r *reading) window(i, most int, try func(digits []byte, pieces []piece) bool) int {
+// window joins pieces from i on that make up least to most digits, and calls try with every number of pieces, longest first.
+func (r *reading) window(i, least, most int, try func(digits []byte, pieces []piece) bool) int {
 	run, from := &r.run, r.run.pieces[i].from
 	end := i
 	for end < len(run.pieces) && int(run.pieces[end].to-from) <= most {
 		end++
 	}
-	for ; end > i; end-- {
+	for ; end > i && int(run.pieces[end-1].to-from) >= least; end-- {
 		if try(run.digits[from:run.pieces[end-1].to], run.pieces[i:end]) {
 			return end - i
 		}
@@ -270,7 +270,7 @@ func (r *reading) cut(i, n int) bool {
 func (r *reading) identityAt(i int) (detectionKind, int) {
 	var kind detectionKind
 	first := int(r.run.pieces[i].word)
-	n := r.window(i, 12, func(digits []byte, pieces []piece) bool {
+	n := r.window(i, 10, 12, func(digits []byte, pieces []piece) bool {
 		if len(digits) != 10 && len(digits) != 12 {
 			return false
 		}
@@ -474,8 +474,8 @@ func (r *reading) cardAt(i int, near cues) int {
 	if near&(cueRef|cueGiro) != 0 {
 		return 0
 	}
-	return r.window(i, 16, func(d []byte, pieces []piece) bool {
-		if len(d) != 15 && len(d) != 16 || r.cut(i, len(pieces)) || !luhn(d) {
+	return r.window(i, 15, 16, func(d []byte, pieces []piece) bool {
+		if !luhn(d) || r.cut(i, len(pieces)) {
 			return false
 		}
 		two := int(d[0]-'0')*10 + int(d[1]-'0')
@@ -496,9 +496,9 @@ func (r *reading) accountAt(i int) int {
 		return 0
 	}
 	giro := near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0
-	return r.window(i, 16, func(d []byte, pieces []piece) bool {
+	return r.window(i, 7, 16, func(d []byte, pieces []piece) bool {
 		last := int(pieces[len(pieces)-1].word)
-		if len(d) < 7 || giro || r.amount(last) || d[0] == '0' || r.cut(i, len(pieces)) {
+		if giro || r.amount(last) || d[0] == '0' || r.cut(i, len(pieces)) {
 			return false
 		}
 		if called {
@@ -522,8 +522,8 @@ func (r *reading) accountWord(i int) bool {
 
 // swishAt finds a Swish number of a firm or an association: ten digits that begin with 123.
 func (r *reading) swishAt(i int) int {
-	return r.window(i, 10, func(d []byte, pieces []piece) bool {
-		return len(d) == 10 && string(d[:3]) == "123" && !r.cut(i, len(pieces))
+	return r.window(i, 10, 10, func(d []byte, pieces []piece) bool {
+		return string(d[:3]) == "123" && !r.cut(i, len(pieces))
 	})
 }
 
@@ -538,7 +538,7 @@ func (d *detectors) phoneAt(r *reading, i int) (pieces int, official bool) {
 	if c := r.run.digits[p.from]; !abroad && c != '0' && c != '7' || r.dialled >= mostDialled {
 		return 0, false
 	}
-	n := r.window(i, 15, func(digits []byte, pieces []piece) bool {
+	n := r.window(i, 8, 15, func(digits []byte, pieces []piece) bool {
 		if !r.phoneLike(i, digits, pieces, abroad) {
 			return false
 		}
@@ -558,7 +558,7 @@ func (d *detectors) phoneAt(r *reading, i int) (pieces int, official bool) {
 
 // phoneLike is the cheap sieve before libphonenumber.
 func (r *reading) phoneLike(i int, d []byte, pieces []piece, abroad bool) bool {
-	if len(d) < 8 || !abroad && d[0] == '7' && len(d) != 9 || !abroad && len(d) > 11 && d[1] != '0' {
+	if !abroad && d[0] == '7' && len(d) != 9 || !abroad && len(d) > 11 && d[1] != '0' {
 		return false
 	}
 	if r.cut(i, len(pieces)) && !abroad {

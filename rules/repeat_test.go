@@ -25,6 +25,8 @@ func TestFingerprintNear(t *testing.T) {
 		{"a word put in", "Varför svarar ni aldrig på mejl om färdtjänsten?", "Varför svarar ni aldrig på mina mejl om färdtjänsten???", true},
 		{"a word changed in a long text", "Ni borde lyssna på patienterna i stället för konsulterna från Boston", "Ni borde lyssna på patienterna istället för på konsulterna från Boston", true},
 
+		{"few words, the same", "Fy skandal!", "FY... SKANDAL", true},
+		{"few words, one of them another", "Fy skandal!", "Fy politiker!", false},
 		{"same frame, other questions", "Vilka dagar går båten till Utö i maj?", "Vilka dagar går båten till Möja i juni?", false},
 		{"another line", "När går linje 172 från Huddinge?", "När går linje 173 från Huddinge?", false},
 		{"another town", "Jag bor i Solna och får inte tid på vårdcentralen", "Jag bor i Täby och får inte tid på vårdcentralen", false},
