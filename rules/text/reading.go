@@ -376,7 +376,7 @@ func (f *Folded) joint(i int) (d Disguise) {
 			c.N = uint8(copy(c.Alt[:], as))
 			f.cell(c)
 			d |= Leet
-		case r == '-' && single(f.tokens[i-1], f.places[i-1]):
+		case r == '-' && single(f.tokens[i-1], f.places[i-1]) && len(f.tokens[i].Text) <= 8: // j-vla, not T-centralen
 			f.cell(Cell{Max: 2})
 			d |= Masked
 		default:
