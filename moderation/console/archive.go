@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"html/template"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -27,8 +28,8 @@ type archiveView struct {
 	Search     archiveSearch
 	Found      []archive.Summary
 	Total      int
-	Query      string // the search as it follows along in links, without the page
-	Older      int64  // the leaf to go on before; 0 when there are no more
+	Query      template.URL // the search as it follows along in links, encoded, without the page
+	Older      int64        // the leaf to go on before; 0 when there are no more
 	Channels   []platforms.Channel
 	Categories []rules.Category
 }
@@ -81,7 +82,7 @@ func (form archiveSearch) query() string {
 
 func (v *visit) archivePage() error {
 	form, search := v.searchOf()
-	view := archiveView{Search: form, Query: form.query(), Channels: v.s.desk.Channels(), Categories: rules.Categories()}
+	view := archiveView{Search: form, Query: template.URL(form.query()), Channels: v.s.desk.Channels(), Categories: rules.Categories()}
 	var err error
 	if view.Total, err = v.s.records.Count(v.r.Context(), search); err != nil {
 		return err

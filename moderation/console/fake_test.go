@@ -48,8 +48,11 @@ type fakeDesk struct {
 	fail     map[string]error
 }
 
+// policyOnce loads the policy one time for all tests.
+var policyOnce = sync.OnceValues(rules.Default)
+
 func newFakeDesk(t testing.TB) *fakeDesk {
-	policy, err := rules.Default()
+	policy, err := policyOnce()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -95,7 +95,7 @@ func (p *pages) functions(s *Server, version string) template.FuncMap {
 		"category": p.category(s),
 		"bullet":   func(c rules.Category) rules.Bullet { return s.desk.Policy().Bullet(c) },
 		"route":    func(r rules.Route) rules.RouteInfo { return s.desk.Policy().Route(r) },
-		"action":   func(a any) string { return p.optional("action.", fmt.Sprint(a)) },
+		"action":   func(a any) string { return plainLine(p.optional("action.", fmt.Sprint(a))) },
 		"state":    func(x any) string { return p.optional("state.", fmt.Sprint(x)) },
 		"why":      func(w moderation.Why) string { return p.optional("why.", string(w)) },
 		"platform": platformName,
@@ -150,7 +150,7 @@ func (p *pages) who(by string) string {
 	case "bot":
 		return p.say("who.bot")
 	}
-	return strings.TrimPrefix(by, "person:")
+	return plainLine(strings.TrimPrefix(by, "person:"))
 }
 
 // happened writes a line of a comment's history: "decided:hide" as "Beslutat: dölj".
@@ -162,7 +162,7 @@ func (p *pages) happened(what string) string {
 		}
 		return p.optional("happened.", kind) + ": " + lowerFirst(p.optional("action.", detail))
 	}
-	return p.optional("happened.", kind)
+	return plainLine(p.optional("happened.", what))
 }
 
 // maker is who decided: a person's account, or the bot, or the platform's own tools.
@@ -172,7 +172,7 @@ func (p *pages) maker(d any) string {
 		return p.maker(*d)
 	case moderation.Decision:
 		if d.ByKind == "person" {
-			return d.By
+			return plainLine(d.By)
 		}
 		return p.who(d.ByKind)
 	}

@@ -400,7 +400,7 @@ func nearest(c moderation.Case) (near, all []threadLine) {
 	}
 	for i := here + 1; i < len(all) && len(keep) < shortThread+nearbyReplys; i++ {
 		if all[i].Depth <= all[here].Depth {
-			keep[i] = i == here+1
+			keep[i] = all[i].Depth == all[here].Depth // the one that was said next
 			break
 		}
 		keep[i] = i <= here+nearbyReplys
