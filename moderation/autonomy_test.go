@@ -22,6 +22,29 @@ import (
 // version and nothing else.
 func smallPolicy(t testing.TB, share float64, remark string) *rules.Policy {
 	t.Helper()
+	return load(t, smallFile(share, remark))
+}
+
+// reviewedPolicy is smallPolicy(t, 0.9, "") with something else in one place.
+func reviewedPolicy(t testing.TB, old, new string) *rules.Policy {
+	t.Helper()
+	file := smallFile(0.9, "")
+	if strings.Count(file, old) != 1 {
+		t.Fatalf("%q does not stand once in the policy", old)
+	}
+	return load(t, strings.Replace(file, old, new, 1))
+}
+
+func load(t testing.TB, file string) *rules.Policy {
+	t.Helper()
+	p, err := rules.Load(fstest.MapFS{"p.yaml": {Data: []byte(file)}}, "p.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func smallFile(share float64, remark string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# %s
 policy: {name: Prov, source: prov, reviewed: 2026-01-01, hide_quota: 1000, strikes: {limit: 1000, window: 90d}, repeat: {window: 7d, doubtful: 2, clear: 4}}
@@ -49,26 +72,22 @@ categories:
 			b.WriteString("    rules:\n      - {id: spam/again, description: {sv: upprepning, en: repetition}, mode: flag, score: 0.9, detect: repeated}\n")
 		}
 	}
-	p, err := rules.Load(fstest.MapFS{"p.yaml": {Data: []byte(b.String())}}, "p.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return b.String()
 }
 
 func wordRule(id, word string) string {
 	return fmt.Sprintf("      - {id: %s, description: {sv: letar efter ord, en: looks for words}, mode: hide, score: 0.9, find: [%q]}\n", id, word)
 }
 
-// bench is a desk whose hides are reviewed by the dozen.
-type bench struct {
+// panel is a desk whose hides are reviewed by the dozen.
+type panel struct {
 	*desk
 	n int
 }
 
-func reviewers(t *testing.T, share float64) *bench {
+func reviewers(t *testing.T, share float64) *panel {
 	t.Helper()
-	return &bench{desk: sit(t, func(c *moderation.Config) {
+	return &panel{desk: sit(t, func(c *moderation.Config) {
 		c.Policy, c.Metrics = smallPolicy(t, share, ""), nil
 		channel := channel
 		channel.HideQuota = 10_000
@@ -77,7 +96,7 @@ func reviewers(t *testing.T, share float64) *bench {
 }
 
 // comment lets n citizens write something with a word in it, each in other words, and returns the comments.
-func (b *bench) comment(n int, word string) (ids []string) {
+func (b *panel) comment(n int, word string) (ids []string) {
 	b.t.Helper()
 	var events []platforms.Event
 	for range n {
@@ -106,7 +125,7 @@ func unlike(n int) string {
 	return w.String()
 }
 
-func (b *bench) review(action moderation.Action, ids ...string) (made moderation.Decision) {
+func (b *panel) review(action moderation.Action, ids ...string) (made moderation.Decision) {
 	b.t.Helper()
 	for _, id := range ids {
 		made = b.decide(b.of(id), action)
@@ -118,7 +137,7 @@ func (b *bench) review(action moderation.Action, ids ...string) (made moderation
 	return made
 }
 
-func (b *bench) figure(rule string) moderation.RuleFigure {
+func (b *panel) figure(rule string) moderation.RuleFigure {
 	b.t.Helper()
 	figures, err := b.RuleFigures(context.Background())
 	if err != nil {
@@ -133,7 +152,7 @@ func (b *bench) figure(rule string) moderation.RuleFigure {
 	return moderation.RuleFigure{}
 }
 
-func (b *bench) expect(rule string, mode rules.Mode, hides, reviewed, upheld int) moderation.RuleFigure {
+func (b *panel) expect(rule string, mode rules.Mode, hides, reviewed, upheld int) moderation.RuleFigure {
 	b.t.Helper()
 	f := b.figure(rule)
 	if f.Mode != mode || f.Hides != hides || f.Reviewed != reviewed || f.Upheld != upheld || f.FellBack.IsZero() == (mode == rules.ModeFlag) {
@@ -147,7 +166,7 @@ func (b *bench) expect(rule string, mode rules.Mode, hides, reviewed, upheld int
 }
 
 // changes lists what the history says of rules, oldest first.
-func (b *bench) changes() (lines []string) {
+func (b *panel) changes() (lines []string) {
 	b.t.Helper()
 	err := b.db.View(context.Background(), func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT rule, was, became, reviewed, upheld, by_whom FROM rule_changes ORDER BY id`)
@@ -171,7 +190,7 @@ func (b *bench) changes() (lines []string) {
 	return lines
 }
 
-func (b *bench) expectChanges(want ...string) {
+func (b *panel) expectChanges(want ...string) {
 	b.t.Helper()
 	if got := b.changes(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		b.t.Fatalf("history of the rules:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -420,7 +439,7 @@ func TestRecordsUnderConcurrency(t *testing.T) {
 }
 
 // recount reads from the decisions alone what people made of a rule's hides. It holds for rules that never fell back.
-func (b *bench) recount(rule string) (hides, reviewed, upheld int) {
+func (b *panel) recount(rule string) (hides, reviewed, upheld int) {
 	b.t.Helper()
 	err := b.db.View(context.Background(), func(tx *store.Tx) error {
 		return tx.QueryRow(`SELECT count(*), count(latest), coalesce(sum(latest IN ('hide', 'delete', 'block')), 0) FROM (SELECT (SELECT p.action
