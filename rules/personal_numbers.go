@@ -283,7 +283,8 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 		if len(pieces) == 2 && pieces[1].before == sepSpace && len(r.words) == 2 {
 			return false // two numbers with nothing said of them may be anything
 		}
-		if !called && (!identityShape(pieces) && after&(cuePhone|cueTheir) == 0 || r.amount(last)) {
+		shaped := called || identityShape(digits, pieces)
+		if !shaped && ((before|after)&(cuePhone|cueTheir) == 0 || digits[0] == '0') || !called && r.amount(last) {
 			return false
 		}
 		date, check := identityNumber(digits)
@@ -294,7 +295,7 @@ func (r *reading) identityAt(i int) (detectionKind, int) {
 			kind = kindIdentityLike
 		case check:
 			kind = kindIdentity
-		case r.likely(digits, pieces, called):
+		case shaped && r.likely(digits, pieces, called):
 			kind = kindIdentityLike
 		default:
 			return false
@@ -364,7 +365,7 @@ func (r *reading) reference(i int) bool {
 }
 
 // identityShape tells whether people divide identity numbers so. Others are identity numbers only where they are called so.
-func identityShape(pieces []piece) bool {
+func identityShape(digits []byte, pieces []piece) bool {
 	ones, spelled := true, false
 	var lengths [6]byte
 	for i, p := range pieces {
@@ -379,10 +380,23 @@ func identityShape(pieces []piece) bool {
 	}
 	last := pieces[len(pieces)-1]
 	switch string(lengths[:min(len(pieces), len(lengths))]) {
-	case ":", "<", "64", "84", "2224", "264", "22222", "622", "61111", "642":
+	case ":", "<", "64", "84", "264", "622", "61111", "642":
 		return last.before != sepSlash
+	case "22222", "2224":
+		return last.before != sepSpace || beyondClocks(digits)
 	case "4224":
 		return last.before == sepDash || last.before == sepPlus
+	}
+	return false
+}
+
+// beyondClocks tells whether one of the pairs of digits is more than a clock shows or a lottery draws: rows of times, lines and lottery
+// numbers look like dates of birth.
+func beyondClocks(digits []byte) bool {
+	for i := 0; i+1 < len(digits); i += 2 {
+		if digits[i] >= '6' {
+			return true
+		}
 	}
 	return false
 }
@@ -597,7 +611,7 @@ func (r *reading) phoneLike(i int, d []byte, pieces []piece, abroad bool) bool {
 	if len(d) == 8 && len(pieces) == 2 && pieces[0].len() == 4 && !called {
 		return false // "0607-0637" are times
 	}
-	return called || joined && pieces[0].len() <= 4 || len(d) >= 9 && len(pieces) >= 4 && pieces[0].len() <= 4
+	return called || pieces[0].len() <= 4 && (joined || len(d) >= 9 && len(pieces) >= 4 && pieces[1].len() >= 3)
 }
 
 // calls tells whether a word for calling stands anywhere in the sentences about word i.

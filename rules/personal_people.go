@@ -169,11 +169,14 @@ func (r *reading) kinBefore(i int) bool {
 // spokenOf tells whether two words with capitals, neither in the list of first names, are still somebody: the second is shaped as a surname
 // and something is told of them, "Göthe Ramlösund är …".
 func (r *reading) spokenOf(i, last int, d *detectors) bool {
-	if last != i+1 || last+1 >= len(r.words) || r.words[i].kind&wordTitle == 0 || r.words[last].kind&wordTitle == 0 || !clearSurname(r.bytes(last)) {
+	if last != i+1 || last+1 >= len(r.words) || r.words[i].kind&wordTitle == 0 || r.words[last].kind&wordTitle == 0 || isOffice(r.bytes(i)) ||
+		!clearSurname(r.bytes(last)) {
 		return false
 	}
 	next := r.bytes(last + 1)
-	return d.ties[string(next)] || string(next) == "som" || r.words[last+1].cues&cueWork != 0
+	at := r.cue(last + 2)
+	met := r.locates(last+1) && (at&cuePublic != 0 || at&(cuePlace|cueCommon) == cuePlace || r.counter(last+2))
+	return met || d.ties[string(next)] || string(next) == "som" || r.words[last+1].cues&cueWork != 0
 }
 
 func within1(set map[string]bool, name string) bool {
@@ -525,7 +528,7 @@ func (r *reading) locates(i int) bool {
 		return false
 	}
 	next := r.words[i+1]
-	return r.counter(i+1) || next.kind&(wordTitle|wordUpper) != 0 && next.cues&cueCommon == 0 || next.kind&wordDigits != 0
+	return r.counter(i+1) || next.cues&cuePublic != 0 || next.kind&(wordTitle|wordUpper) != 0 && next.cues&cueCommon == 0 || next.kind&wordDigits != 0
 }
 
 // ageAfter tells whether an age follows the name: "Tindra, 9 år", "Elliot 14".

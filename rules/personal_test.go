@@ -105,6 +105,8 @@ func TestIdentityNumbers(t *testing.T) {
 		{"åtta fem noll nio två tre nio åtta tre nio", "identity-number åtta fem noll nio två tre nio åtta tre nio"},
 		{"åttiofem noll tre tolv nittioåtta tjugo", "identity-number åttiofem noll tre tolv nittioåtta tjugo"},
 		{"Elsa född 850312 sista fyra 9820", "identity-number 850312 sista fyra 9820"},
+		{"mitt personnummer är 85 03 12 98 20", "identity-number 85 03 12 98 20"},
+		{"68 02 21 37 82 är det jag loggar in med", "identity-number 68 02 21 37 82"},
 		{"samordningsnummer 900474-9827, får man boka?", "identity-number 900474-9827"},
 		{"T-nummer 000101-T220 gäller", "identity-number 000101-T220"},
 		{"Patientid:850312-9820;avd:K72", "identity-number 850312-9820"},
@@ -125,6 +127,8 @@ func TestIdentityNumbers(t *testing.T) {
 		{"2023-11-07 1042 personer väntade"},
 		{"Vecka 29 2023: 1042 överbeläggningar. Vecka 29 2024: 1266."},
 		{"född 1956 eller tidigare står det, jag är född 12 januari 1957"},
+		{"Bussarna gick 12 12 12 12 12 och 08 10 12 14 16"},
+		{"Lottoraden blev 04 12 19 23 35, ingen vinst"},
 		{"700428-9895"}, // a wrong check digit, and nothing said about it
 	}.check(t)
 }
@@ -277,6 +281,7 @@ func TestPeople(t *testing.T) {
 		{"Snickaren Rune Åsbergh har fått hepatit C", "health Rune Åsbergh har fått hepatit"},
 		{"Doktor Svensson på Sabbatsberg är underbar", "circumstance Svensson"},
 		{"Karin på SL:s kundtjänst hjälpte mig", "circumstance Karin"},
+		{"Ylwina Granstedt på vårdcentralen är otrevlig", "circumstance Ylwina Granstedt"},
 		{"Kalle Ek i 7B har adhd", "health Kalle Ek i 7B har adhd"},
 
 		{"Anders Svensson (M) styr i Täby"},
