@@ -32,8 +32,9 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	return f, nil
 }
 
-// mostCandidates bounds how many earlier comments one comment is compared with: in a flood the first few hundred tell enough.
-const mostCandidates = 400
+// mostCandidates bounds how many earlier comments one comment is compared with: in a flood a few dozen tell enough, and the flood must
+// not slow down what judges it.
+const mostCandidates = 64
 
 // repeated counts the comments on the channel since a time that say the same or nearly the same.
 func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (byAuthor, byOthers int, err error) {

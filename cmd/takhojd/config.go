@@ -143,7 +143,7 @@ func loadConfig(path string) (Config, error) {
 	defer f.Close()
 	var c Config
 	if err := yaml.NewDecoder(f, yaml.Strict()).Decode(&c); err != nil {
-		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, true))
+		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, false)) // without the source: it may hold a secret
 	}
 	folder := filepath.Dir(path)
 	for _, p := range []*string{&c.Data, &c.Policy, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File} {

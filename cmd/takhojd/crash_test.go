@@ -114,6 +114,10 @@ type scene struct {
 	webhook  string
 }
 
+type state = platformtest.State
+
+var noFaults = platformtest.Faults{}
+
 const sceneSecret = "a-secret-for-signing"
 
 // freePort is a port that nobody listens on now.

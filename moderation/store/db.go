@@ -48,22 +48,65 @@ var ErrFull = errors.New("the disk is full")
 // not after the function has returned.
 type Tx struct {
 	ctx  context.Context
-	conn *sql.Conn
-	once map[string]bool
-	db   *DB
+	s    *session
+	mark bool
+}
+
+// session is a connection with the statements that were prepared on it: to parse SQL anew costs more than to run it.
+type session struct {
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+}
+
+// mostStatements bounds how many statements a connection remembers. The program's own are fewer; searches make texts of their own.
+const mostStatements = 300
+
+// statement returns the prepared statement of a query; nil when it is to be run as it is.
+func (s *session) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if stmt, ok := s.stmts[query]; ok {
+		return stmt, nil
+	}
+	if len(s.stmts) >= mostStatements || strings.Contains(query, ";") || strings.HasPrefix(query, "PRAGMA") {
+		return nil, nil
+	}
+	stmt, err := s.conn.PrepareContext(context.WithoutCancel(ctx), query)
+	if err != nil {
+		return nil, err
+	}
+	s.stmts[query] = stmt
+	return stmt, nil
+}
+
+func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
+	conn, err := pool.Conn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+// close gives the connection back, to be closed with its pool.
+func (s *session) close() {
+	for _, stmt := range s.stmts {
+		_ = stmt.Close()
+	}
+	_ = s.conn.Close()
 }
 
 // DB is an open database. All methods may be called from any goroutine.
 type DB struct {
-	read   *sql.DB
-	write  *sql.DB
-	path   string
-	work   chan job
-	quit   chan struct{}
-	done   chan struct{}
-	close  sync.Once
-	before []func(*Tx) error
-	mu     sync.RWMutex
+	read  *sql.DB
+	write *sql.DB
+	// readers holds the sessions that no View is using, writer the one of the writing goroutine.
+	readers chan *session
+	writer  *session
+	path    string
+	work    chan job
+	quit    chan struct{}
+	done    chan struct{}
+	close   sync.Once
+	before  []func(*Tx) error
+	mu      sync.RWMutex
 }
 
 type job struct {
@@ -84,17 +127,37 @@ func Open(ctx context.Context, path string) (*DB, error) {
 		_ = write.Close()
 		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
 	}
-	read.SetMaxOpenConns(8)
-	read.SetMaxIdleConns(8)
-	db := &DB{read: read, write: write, path: path,
+	db := &DB{read: read, write: write, path: path, readers: make(chan *session, readers),
 		work: make(chan job, groupLimit), quit: make(chan struct{}), done: make(chan struct{})}
 	if err := db.migrate(ctx); err != nil {
 		_ = read.Close()
 		_ = write.Close()
 		return nil, err
 	}
+	if err := db.connect(ctx); err != nil {
+		_ = read.Close()
+		_ = write.Close()
+		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), explain(err))
+	}
 	go db.run()
 	return db, nil
+}
+
+// readers is how many Views run beside each other.
+const readers = 8
+
+func (db *DB) connect(ctx context.Context) (err error) {
+	if db.writer, err = newSession(ctx, db.write); err != nil {
+		return err
+	}
+	for range readers {
+		s, err := newSession(ctx, db.read)
+		if err != nil {
+			return err
+		}
+		db.readers <- s
+	}
+	return nil
 }
 
 // dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
@@ -171,20 +234,14 @@ func (db *DB) run() {
 func (db *DB) commit(group []job) {
 	results := make([]error, len(group))
 	err := func() error {
-		ctx := context.Background()
-		conn, err := db.write.Conn(ctx)
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		tx := &Tx{ctx: ctx, conn: conn, once: map[string]bool{}, db: db}
-		if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
+		tx := &Tx{ctx: context.Background(), s: db.writer}
+		if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 		committed := false
 		defer func() {
 			if !committed {
-				_, _ = conn.ExecContext(ctx, "ROLLBACK")
+				_, _ = tx.Exec("ROLLBACK")
 			}
 		}()
 		for i, j := range group {
@@ -195,14 +252,14 @@ func (db *DB) commit(group []job) {
 				return err
 			}
 		}
-		if tx.once["mark"] {
+		if tx.mark {
 			for _, fn := range db.before {
 				if err := fn(tx); err != nil {
 					return err
 				}
 			}
 		}
-		if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
+		if _, err := tx.Exec("COMMIT"); err != nil {
 			return err
 		}
 		committed = true
@@ -218,10 +275,10 @@ func (db *DB) commit(group []job) {
 
 // savepoint runs fn so that its failure takes only its own writes along. An error that it returns itself concerns the whole group.
 func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
-	if _, err := tx.conn.ExecContext(tx.ctx, "SAVEPOINT one"); err != nil {
+	if _, err := tx.Exec("SAVEPOINT one"); err != nil {
 		return err
 	}
-	marked := tx.once["mark"]
+	marked := tx.mark
 	err := func() (err error) {
 		defer func() {
 			if r := recover(); r != nil {
@@ -231,18 +288,18 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 		return fn(tx)
 	}()
 	if err == nil {
-		_, err := tx.conn.ExecContext(tx.ctx, "RELEASE one")
+		_, err := tx.Exec("RELEASE one")
 		return err
 	}
 	*result = explain(err)
-	tx.once["mark"] = marked
+	tx.mark = marked
 	if errors.Is(*result, ErrFull) {
 		return err // SQLite may have rolled the whole transaction back by itself: nobody's writes can be trusted to be there
 	}
-	if _, err := tx.conn.ExecContext(tx.ctx, "ROLLBACK TO one"); err != nil {
+	if _, err := tx.Exec("ROLLBACK TO one"); err != nil {
 		return err
 	}
-	_, err = tx.conn.ExecContext(tx.ctx, "RELEASE one")
+	_, err = tx.Exec("RELEASE one")
 	return err
 }
 
@@ -263,16 +320,21 @@ func explain(err error) error {
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	conn, err := db.read.Conn(ctx)
-	if err != nil {
+	var s *session
+	select {
+	case s = <-db.readers:
+	case <-db.done:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { db.readers <- s }()
+	tx := &Tx{ctx: ctx, s: s}
+	if _, err := s.conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
-		return fmt.Errorf("store: view: %w", err)
-	}
-	defer func() { _, _ = conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
-	return fn(&Tx{ctx: ctx, conn: conn, once: map[string]bool{}, db: db})
+	defer func() { _, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	return fn(tx)
 }
 
 // Close waits for the writes that are under way and closes the database.
@@ -283,6 +345,10 @@ func (db *DB) Close() error {
 		close(db.quit)
 		db.mu.Unlock()
 		<-db.done
+		db.writer.close()
+		for range readers { // waits for the Views that are under way
+			(<-db.readers).close()
+		}
 		_, _ = db.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
 		err = errors.Join(db.read.Close(), db.write.Close())
 	})
@@ -306,21 +372,39 @@ func (db *DB) Size(ctx context.Context) (int64, error) {
 
 // Exec runs a statement.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
-	return tx.conn.ExecContext(tx.ctx, query, times(args)...)
+	stmt, err := tx.s.statement(tx.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return tx.s.conn.ExecContext(tx.ctx, query, times(args)...)
+	}
+	return stmt.ExecContext(tx.ctx, times(args)...)
 }
 
-// Query runs a query; the caller closes the rows.
+// Query runs a query; the caller closes the rows, before it runs the same query again.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
-	return tx.conn.QueryContext(tx.ctx, query, times(args)...)
+	stmt, err := tx.s.statement(tx.ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return tx.s.conn.QueryContext(tx.ctx, query, times(args)...)
+	}
+	return stmt.QueryContext(tx.ctx, times(args)...)
 }
 
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
-	return tx.conn.QueryRowContext(tx.ctx, query, times(args)...)
+	stmt, err := tx.s.statement(tx.ctx, query)
+	if err != nil || stmt == nil {
+		return tx.s.conn.QueryRowContext(tx.ctx, query, times(args)...) // an error comes again, from Scan
+	}
+	return stmt.QueryRowContext(tx.ctx, times(args)...)
 }
 
 // Mark asks for the functions of [DB.BeforeCommit] to run before this transaction is committed.
-func (tx *Tx) Mark() { tx.once["mark"] = true }
+func (tx *Tx) Mark() { tx.mark = true }
 
 // Time is how times stand in the database: microseconds since 1970 in UTC, an integer that sorts, zero for "never".
 func Time(t time.Time) int64 {

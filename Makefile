@@ -1,0 +1,38 @@
+# What the project needs beside Go, its own targets install (Debian, root): chromium for the console's test.
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help test fmt vet race test-console bench fuzz demo build pictures
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+build: ## bin/takhojd, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/takhojd ./cmd/takhojd
+
+demo: ## everything at once on this machine
+	$(GO) run ./cmd/takhojd demo
+
+test: fmt vet race ## formatting, vet, staticcheck, tidiness, and every test under the race detector
+
+fmt:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+
+race:
+	$(GO) test -race -timeout 20m ./...
+
+test-console: build ## the console in a real Chromium
+	sh test/console/install
+	cd test/console && TAKHOJD_BIN=$(CURDIR)/bin/takhojd node run.mjs
+
+bench: ## judge, commit and path; figures of a machine, not a verdict
+	$(GO) test -run '^$$' -bench . -benchmem ./rules/... ./archive ./moderation ./platforms/facebook
+
+fuzz: ## a minute of each fuzz target
+	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 60s $$p || exit 1; done; done
