@@ -999,7 +999,7 @@ func TestStrangeInput(t *testing.T) {
 
 func TestFigures(t *testing.T) {
 	d := sit(t)
-	d.tell(d.write("c1", "Anna", fine), d.write("c2", "Bo", insult), d.write("c3", "Cia", linked))
+	d.tell(d.write("c1", "Anna", fine), d.write("c2", "Bo", insult), d.write("c3", "Cia", linked), d.write("c4", "Dan", "nakenbilder på min sida, länk i bio"))
 	d.decide(d.of("c2"), moderation.Restore)
 	d.decide(d.of("c3"), moderation.Hide)
 	d.settle()
@@ -1015,7 +1015,7 @@ func TestFigures(t *testing.T) {
 		sum.Flagged += day.Flagged
 		sum.Hidden += day.Hidden
 	}
-	if sum.Comments != 3 || sum.Allowed != 1 || sum.Flagged != 1 || sum.Hidden != 2 || f.Flags != 1 || f.FlagsClosed != 1 {
+	if sum.Comments != 4 || sum.Allowed != 1 || sum.Flagged != 1 || sum.Hidden != 3 || f.Flags != 1 || f.FlagsClosed != 1 {
 		t.Errorf("%+v %+v", sum, f)
 	}
 	overturned := 0
