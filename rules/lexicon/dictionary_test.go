@@ -59,3 +59,31 @@ func BenchmarkDictionary(b *testing.B) {
 		found = l.Find(&f, found[:0])
 	}
 }
+
+// TestSlipsAreNoWords: a slip of the pen that is another word would hide an innocent comment.
+func TestSlipsAreNoWords(t *testing.T) {
+	known := map[string]bool{}
+	for _, w := range dictionary(t) {
+		known[strings.ToLower(w)] = true
+	}
+	terms, innocent := lists(t, "misspellings.words")
+	for _, w := range innocent {
+		delete(known, w)
+	}
+	slips := 0
+	for _, term := range terms {
+		right, err := Parse("", 1, strings.TrimSuffix(term.Lemma, "!"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range term.Forms {
+			if contains(right[0].Forms, form) {
+				continue
+			}
+			if slips++; known[form] && form != "käring" && !strings.HasPrefix(form, "käringa") && !strings.HasPrefix(form, "käringe") && form != "kärings" {
+				t.Errorf("%s: the slip %q is a word", term.Lemma, form)
+			}
+		}
+	}
+	t.Logf("%d slips", slips)
+}

@@ -42,7 +42,7 @@ func second(w string) []string {
 	case ends(w, "o", "i", "u", "y", "å", "ö"):
 		return genitives(with(w, "", "n", "ar", "arna"))
 	}
-	return genitives(append([]string{w}, with(doubled(w), "en", "ar", "arna")...))
+	return genitives(append([]string{w}, after(w, "en", "ar", "arna")...))
 }
 
 // third: idiot, idioter; neger, negrer.
@@ -50,7 +50,7 @@ func third(w string) []string {
 	if ends(w, "el", "er", "en") {
 		return append(genitives(with(w, "", "n")), genitives(with(syncope(w), "er", "erna"))...)
 	}
-	return genitives(append([]string{w}, with(doubled(w), "en", "er", "erna")...))
+	return genitives(append([]string{w}, after(w, "en", "er", "erna")...))
 }
 
 // fourth: äpple, äpplet, äpplen; pucko.
@@ -64,7 +64,7 @@ func fifth(w string) []string {
 	if ends(w, "el", "er", "en") {
 		return append(genitives([]string{w}), genitives(with(syncope(w), "et", "en"))...)
 	}
-	return genitives(append([]string{w}, with(doubled(w), "et", "en")...))
+	return genitives(append([]string{w}, after(w, "et", "en")...))
 }
 
 // adjective: positive, comparative and superlative.
@@ -93,7 +93,7 @@ func adjective(w string) []string {
 	case ends(w, "å", "i", "y"):
 		return append([]string{w, w + "tt"}, compared(w)...)
 	}
-	return append([]string{w, w + "t"}, compared(doubled(w))...)
+	return append([]string{w, w + "t"}, after(w, "a", "e", "are", "ast", "aste")...)
 }
 
 func compared(stem string) []string { return with(stem, "a", "e", "are", "ast", "aste") }
@@ -177,17 +177,20 @@ func syncope(w string) string {
 	return stem + last
 }
 
-// doubled writes the m of a word of one short syllable twice, as before every vowel (dum, dumma; lem, lemmen; but system, systemet).
-// An n is left alone: svin and svinn are two words.
-func doubled(w string) string {
-	vowels := 0
+// after adds endings that begin with a vowel. An m after one short vowel is then written twice (dum, dumma; avskum, avskummet), in one
+// syllable always; in longer words (system, systemet) both ways are given. An n is left alone: svin and svinn are two words.
+func after(w string, endings ...string) []string {
+	n, vowels := len(w), 0
 	for _, r := range w {
-		if strings.ContainsRune("aeiouyåäö", r) {
+		if isVowel(r) {
 			vowels++
 		}
 	}
-	if n := len(w); vowels == 1 && n > 2 && w[n-1] == 'm' && strings.IndexByte("aeiouy", w[n-2]) >= 0 {
-		return w + "m"
+	if n < 3 || w[n-1] != 'm' || strings.IndexByte("aeiouy", w[n-2]) < 0 {
+		return with(w, endings...)
 	}
-	return w
+	if vowels == 1 {
+		return with(w+"m", endings...)
+	}
+	return append(with(w, endings...), with(w+"m", endings...)...)
 }

@@ -20,6 +20,7 @@ import (
 //	*idiot~n    also at the end of a compound (Head)
 //	skit*       also at the beginning (Modifier); *fitt* both
 //	jävel~n^    also javel, javlar …
+//	idiot~n!    also iddiot, idoit and other slips (see misspelt)
 //	dra/drar/drog åt/till helvete   a phrase: every combination of the words between slashes
 func Parse(name string, firstLine int, section string) ([]Term, error) {
 	var terms []Term
@@ -52,11 +53,12 @@ func parseTerm(s string) (Term, error) {
 	if s == "" {
 		return t, nil
 	}
-	bare, undotted := strings.CutSuffix(s, "^")
+	bare, slips := strings.CutSuffix(s, "!")
+	bare, undotted := strings.CutSuffix(bare, "^")
 	if !strings.Contains(bare, " ") {
 		bare, t.Compound = stars(bare)
 	}
-	if bare == "" || strings.ContainsAny(bare, "*^{}[]()|<>") {
+	if bare == "" || strings.ContainsAny(bare, "*^!{}[]()|<>") {
 		return t, fmt.Errorf("%q is no term", s)
 	}
 	forms := []string{""}
@@ -83,6 +85,12 @@ func parseTerm(s string) (Term, error) {
 	if undotted {
 		for _, f := range t.Forms {
 			t.Forms = append(t.Forms, strings.NewReplacer("å", "a", "ä", "a", "ö", "o").Replace(f))
+		}
+		t.Forms = unique(t.Forms)
+	}
+	if slips {
+		for _, f := range t.Forms {
+			t.Forms = append(t.Forms, misspelt(f)...)
 		}
 		t.Forms = unique(t.Forms)
 	}

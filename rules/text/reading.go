@@ -1,6 +1,7 @@
 package text
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -105,6 +106,7 @@ func (f *Folded) cell(c Cell) { f.cells = append(f.cells, c) }
 
 // spell appends the cells of a word.
 func (f *Folded) spell(s string) (d Disguise) {
+	leets := strings.ContainsAny(s, "0134")
 	for i := 0; i < len(s); {
 		r, w := utf8.DecodeRuneInString(s[i:])
 		double := vowelRune(r) && r != 'o' && (r != 'e' || len(s) > 5)
@@ -133,9 +135,13 @@ func (f *Folded) spell(s string) (d Disguise) {
 				c.Min, c.Max = uint8(n), uint8(n)
 			}
 		default:
-			if v := variants(r); v != "" {
-				c.N = uint8(copy(c.Alt[:], []rune(v)))
-				d |= Homoglyph
+			if v := variants(r); v != "" || leets {
+				if v == "" { // who writes r0vhal writes no dots either
+					v = undotted(r)
+				}
+				if c.N = uint8(copy(c.Alt[:], []rune(v))); r >= 0x80 {
+					d |= Homoglyph
+				}
 			}
 			if n > 2 || n == 2 && double {
 				c.Max = 2
@@ -226,6 +232,17 @@ func variants(r rune) string {
 		return string(r) + string(d[:1])
 	}
 	return ""
+}
+
+// undotted returns the letters that one without ring and dots may stand for, itself first.
+func undotted(r rune) string {
+	switch r {
+	case 'a':
+		return "aäå"
+	case 'o':
+		return "oö"
+	}
+	return string(r)
 }
 
 // latinise reads look-alike letters as Latin ones: in a word that has both, and in a word of look-alikes among Latin words. It

@@ -481,7 +481,7 @@ func (f *Folded) joinSpaced() {
 		usual := usualGap(spots[i:j])
 		for i < j {
 			e := i + 1
-			for e < j && spots[e].start-spots[e-1].end == usual {
+			for e < j && spots[e].start-spots[e-1].end == usual && (e == i+1 || all[e].Before.Has(Space) == all[i+1].Before.Has(Space)) {
 				e++
 			}
 			t, p := f.joinLetters(all[i:e], spots[i:e])
