@@ -8,6 +8,7 @@
 //	takhojd archive     list, show, verify and export the archive
 //	takhojd check       what the policy says of a text
 //	takhojd policy      test the policy file
+//	takhojd backtest    what another policy would have done with the comments that came
 //	takhojd doctor      is everything as it must be?
 package main
 
@@ -50,7 +51,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		doctorCommand())
+		backtestCommand(), doctorCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
