@@ -108,7 +108,7 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
 	return m.items(ctx, `SELECT 0, c.id, c.channel, coalesce((SELECT CASE WHEN max(r.mode <> 'hide') = 1 THEN 'fallen' WHEN min(r.reviewed) < $2
 			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why,
-		d.category, c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
+		d.category, c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state
 		FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
 		WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0
 		AND p.id > d.id) ORDER BY why <> '' DESC, c.state_at DESC, c.id DESC LIMIT $1`, limit, trialReviews)
@@ -116,7 +116,7 @@ func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
 
 // Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
 func (m *Moderator) Routed(ctx context.Context, limit int) ([]Item, error) {
-	return m.items(ctx, `SELECT 0, c.id, c.channel, '', '', c.text, c.author_name, d.decided_at, d.decided_at, 0, '', 0, c.attachments, c.state
+	return m.items(ctx, `SELECT 0, c.id, c.channel, '', '', c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state
 		FROM decisions d JOIN comments c ON c.id = d.comment AND c.revision = d.revision
 		WHERE d.route <> '' AND d.by_kind = 'bot' AND c.state = 'standing' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id
 		AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
