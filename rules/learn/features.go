@@ -1,0 +1,91 @@
+package learn
+
+import "takhojd/rules/text"
+
+// The features of a comment are hashes of its words and of parts of them, and of the word classes that it has. Each word gives
+// itself, itself after its neighbour, after its neighbour's neighbour, and after the signs before it; and its bytes three and four
+// in a row with its edges marked, which see through inflection, compounding and misspelling. Numbers count by their length, links
+// and names only as such.
+//
+// Training and scoring walk the same way: what the one saw is what the other looks up. To change anything here is to need a model
+// trained anew; TestDefaultKnowsItsFeatures tells.
+const (
+	shortest, longest = 3, 4 // bytes of an n-gram: å, ä and ö are two
+	maxWord           = 40   // bytes of a word whose n-grams are looked at
+	wholes            = 4    // features of whole words, of each token
+
+	// How much heavier a whole word and a word class weigh than an n-gram, of which there are many more.
+	ofWords, ofClasses = 4, 10
+
+	offset, prime = 2166136261, 16777619 // of FNV-1a
+)
+
+// walk goes through a comment token by token.
+type walk struct {
+	last, before uint32 // hashes of the two tokens before this one
+	buf          [wholes + (longest-shortest+1)*(maxWord+2)]uint32
+}
+
+// token returns the features of t, the next token; the first ones, so many as whole says, are of whole words. They are valid until
+// the next call.
+func (w *walk) token(t *text.Token) (features []uint32, whole int) {
+	h := hashOf(t)
+	out := append(w.buf[:0], h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(t.Before&^text.Space)+11, h))
+	w.before, w.last = w.last, h
+	if t.Kind == text.Word || t.Kind == text.Hashtag {
+		out = grams(out, t.Text[:min(len(t.Text), maxWord)])
+	}
+	return out, wholes
+}
+
+// grams appends the hashes of the n-grams of s, with a space at either edge.
+func grams(out []uint32, s string) []uint32 {
+	a, b, c := uint32(0), uint32(0), uint32(' ') // the three bytes before
+	for i := 0; i <= len(s); i++ {
+		d := uint32(' ')
+		if i < len(s) {
+			d = uint32(s[i])
+		}
+		if i >= 1 {
+			out = append(out, finish(b<<16|c<<8|d))
+		}
+		if i >= 2 {
+			out = append(out, finish(a<<24|b<<16|c<<8|d))
+		}
+		a, b, c = b, c, d
+	}
+	return out
+}
+
+// hashOf is the hash of a whole token.
+func hashOf(t *text.Token) uint32 {
+	h := uint32(offset) + 31*uint32(t.Kind)
+	switch t.Kind {
+	case text.Number:
+		return finish(h + uint32(min(len(t.Text), 13)))
+	case text.Link, text.Mention:
+		return finish(h)
+	}
+	for i := 0; i < len(t.Text); i++ {
+		h = (h ^ uint32(t.Text[i])) * prime
+	}
+	return finish(h)
+}
+
+// Sign is the feature of a word class, by its name.
+func Sign(class string) uint32 {
+	h := uint32(offset) - 1
+	for i := 0; i < len(class); i++ {
+		h = (h ^ uint32(class[i])) * prime
+	}
+	return finish(h)
+}
+
+func mix(a, b uint32) uint32 { return finish(a*31 + b*0x9E3779B1) }
+
+// finish spreads a hash over all its bits.
+func finish(h uint32) uint32 {
+	h ^= h >> 15
+	h *= 0x2C1B3C6D
+	return h ^ h>>13
+}

@@ -1,0 +1,163 @@
+package learn
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+)
+
+// A model file is, all numbers little-endian: the eight bytes of magic; a float64, the threshold; one byte
+// with the number of categories, and each name as a byte of length and its bytes, in sorted order; two tables, each one byte of
+// bits, a float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
+const (
+	magic            = "THLEARN1"
+	minBits, maxBits = 10, 21
+	maxName          = 40
+)
+
+// Save writes the model as a file that [Load] reads.
+func (m *Model) Save(w io.Writer) error {
+	var b bytes.Buffer
+	b.WriteString(magic)
+	b.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(m.threshold)))
+	b.WriteByte(byte(len(m.names)))
+	for _, n := range m.names {
+		b.WriteByte(byte(len(n)))
+		b.WriteString(n)
+	}
+	m.violates.save(&b)
+	m.category.save(&b)
+	sum := sha256.Sum256(b.Bytes())
+	b.Write(sum[:])
+	if _, err := w.Write(b.Bytes()); err != nil {
+		return fmt.Errorf("save model: %w", err)
+	}
+	return nil
+}
+
+func (t *table) save(b *bytes.Buffer) {
+	bits := 0
+	for t.mask>>bits != 0 {
+		bits++
+	}
+	b.WriteByte(byte(bits))
+	for _, x := range append([]float32{t.step}, t.bias...) {
+		b.Write(binary.LittleEndian.AppendUint32(nil, math.Float32bits(x)))
+	}
+	for _, w := range t.weights {
+		b.WriteByte(byte(w))
+	}
+}
+
+// Load reads a model from a whole file. What is not exactly a model is refused.
+func Load(file []byte) (*Model, error) {
+	m, err := load(file)
+	if err != nil {
+		return nil, fmt.Errorf("load model: %w", err)
+	}
+	return m, nil
+}
+
+func load(file []byte) (*Model, error) {
+	if len(file) < len(magic)+sha256.Size || string(file[:len(magic)]) != magic {
+		return nil, errors.New("this is no model file")
+	}
+	body, sum := file[:len(file)-sha256.Size], file[len(file)-sha256.Size:]
+	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
+		return nil, errors.New("the checksum is wrong: the file is cut off or changed")
+	}
+	r := reader{rest: body[len(magic):]}
+	m := &Model{threshold: r.probability(), names: r.names()}
+	m.violates = r.table(1)
+	m.category = r.table(len(m.names))
+	switch {
+	case r.err != nil:
+		return nil, r.err
+	case len(r.rest) > 0:
+		return nil, fmt.Errorf("%d bytes after its end", len(r.rest))
+	}
+	return m, nil
+}
+
+// reader takes a file apart. After its first error it gives zeros.
+type reader struct {
+	rest []byte
+	err  error
+}
+
+func (r *reader) take(n int) []byte {
+	if r.err == nil && len(r.rest) < n {
+		r.err = errors.New("it ends too soon")
+	}
+	if r.err != nil {
+		return make([]byte, min(n, 8))
+	}
+	taken := r.rest[:n]
+	r.rest = r.rest[n:]
+	return taken
+}
+
+func (r *reader) probability() float64 {
+	p := math.Float64frombits(binary.LittleEndian.Uint64(r.take(8)))
+	if !(p > 0 && p <= 1) && r.err == nil {
+		r.err = fmt.Errorf("threshold %g is not over 0 and at most 1", p)
+	}
+	return p
+}
+
+func (r *reader) number() float32 {
+	x := math.Float32frombits(binary.LittleEndian.Uint32(r.take(4)))
+	if !(x > -1e6 && x < 1e6) && r.err == nil {
+		r.err = fmt.Errorf("weight %g is out of range", x)
+	}
+	return x
+}
+
+func (r *reader) names() []string {
+	n := int(r.take(1)[0])
+	if (n < 1 || n > maxCategories) && r.err == nil {
+		r.err = fmt.Errorf("%d categories; want 1 to %d", n, maxCategories)
+	}
+	var names []string
+	for range n {
+		length := int(r.take(1)[0])
+		if (length < 1 || length > maxName) && r.err == nil {
+			r.err = fmt.Errorf("category name of %d bytes", length)
+		}
+		if r.err != nil {
+			return nil
+		}
+		names = append(names, string(r.take(length)))
+	}
+	if r.err == nil && (!slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != n) {
+		r.err = errors.New("category names are not sorted, or stand twice")
+	}
+	return names
+}
+
+func (r *reader) table(rows int) (t table) {
+	bits := int(r.take(1)[0])
+	if (bits < minBits || bits > maxBits) && r.err == nil {
+		r.err = fmt.Errorf("table of %d bits; want %d to %d", bits, minBits, maxBits)
+	}
+	if t.step = r.number(); t.step <= 0 && r.err == nil {
+		r.err = fmt.Errorf("step %g must be over 0", t.step)
+	}
+	for range rows {
+		t.bias = append(t.bias, r.number())
+	}
+	if r.err != nil {
+		return table{}
+	}
+	t.mask = 1<<bits - 1
+	t.weights = make([]int8, 0, min(rows<<bits, len(r.rest)))
+	for _, w := range r.take(rows << bits) {
+		t.weights = append(t.weights, int8(w))
+	}
+	return t
+}

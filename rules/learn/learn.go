@@ -1,0 +1,113 @@
+// Package learn is the second reader: a small statistical model that has learnt from labelled comments what people flag.
+//
+// The path through it: [ReadComments] and [ReadPublic] read labelled texts; package rules tells which classes of the policy's word
+// lists are in each; [Train] fits the model, and sets its threshold on comments that it was not fitted to; [Model.Save] writes it,
+// [Load] reads it, and [Default] is the one built in. [Model.Violates] then says how likely a comment is to need a person, and
+// [Model.Category] why.
+//
+// The reader is the weaker of the two, and is kept so: it only puts before a person what the rules let stand. It never hides, and
+// never undoes what a rule found. What it is, what it was fed and how well it does stands in MODELCARD.md.
+//
+// Training is deterministic: the same examples, in whatever order, give the same model on the same machine architecture. Scoring
+// allocates nothing, takes time linear in the length of the text, and never panics; a Model never changes, and may be used from any
+// number of goroutines.
+package learn
+
+import (
+	_ "embed"
+	"math"
+	"sync"
+
+	"takhojd/rules/text"
+)
+
+// Model is a trained reader.
+type Model struct {
+	threshold float64
+	// violates has one row, and tells what needs a person from what does not; category has a row for each of names, and tells
+	// what needs a person apart.
+	violates, category table
+	names              []string
+}
+
+// Threshold is the probability from which on a comment is worth a person's look, though no rule found anything. It is set by [Train],
+// on comments that the model that scored them had not seen.
+func (m *Model) Threshold() float64 { return m.threshold }
+
+// Violates is the probability, from 0 to 1, that a person should look at the comment. The classes are those of the policy's word
+// lists that the comment has, each as its [Sign], in any order. The probability is one among the examples trained on, where
+// violations are many times more common than in a real comment field.
+func (m *Model) Violates(f *text.Folded, classes []uint32) float64 {
+	var sums [maxCategories]int32
+	scale := m.violates.add(f, classes, sums[:1])
+	return logistic(m.violates.logit(sums[0], scale, 0))
+}
+
+// Category is what a violation is most likely to be, and how likely that is among the categories that the model knows, from 0 to 1.
+func (m *Model) Category(f *text.Folded, classes []uint32) (string, float64) {
+	var sums [maxCategories]int32
+	rows := len(m.names)
+	scale := m.category.add(f, classes, sums[:rows])
+	best, most, total := 0, math.Inf(-1), 0.0
+	for c := range rows {
+		if x := m.category.logit(sums[c], scale, c); x > most {
+			best, most = c, x
+		}
+	}
+	for c := range rows {
+		total += math.Exp(m.category.logit(sums[c], scale, c) - most)
+	}
+	return m.names[best], 1 / total
+}
+
+// table is a linear model over hashed features, its weights rounded to a byte each: the weight of feature x for row c is
+// step*weights[(x&mask)*rows+c].
+type table struct {
+	mask    uint32
+	step    float32
+	bias    []float32
+	weights []int8
+}
+
+// add sums the weights of a comment's features into sums, and returns what the sums are divided by: longer comments say more, and
+// not more surely.
+func (t *table) add(f *text.Folded, classes []uint32, sums []int32) float64 {
+	var w walk
+	var n int32
+	tokens := f.Tokens()
+	for i := range tokens {
+		features, whole := w.token(&tokens[i])
+		n += int32(len(features)-whole) + int32(whole)*ofWords*ofWords
+		for j, x := range features {
+			times := int32(1)
+			if j < whole {
+				times = ofWords
+			}
+			t.row(x, times, sums)
+		}
+	}
+	for _, x := range classes {
+		t.row(x, ofClasses, sums)
+	}
+	n += int32(len(classes)) * ofClasses * ofClasses
+	return math.Sqrt(float64(max(n, 1)))
+}
+
+func (t *table) row(x uint32, times int32, sums []int32) {
+	at := int(x&t.mask) * len(sums)
+	for c, w := range t.weights[at : at+len(sums)] {
+		sums[c] += times * int32(w)
+	}
+}
+
+func (t *table) logit(sum int32, scale float64, row int) float64 {
+	return float64(sum)*float64(t.step)/scale + float64(t.bias[row])
+}
+
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+//go:embed model.bin
+var embedded []byte
+
+// Default is the model built in.
+var Default = sync.OnceValues(func() (*Model, error) { return Load(embedded) })

@@ -1,0 +1,326 @@
+package learn
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"takhojd/rules/text"
+)
+
+// Example is a labelled text to learn from.
+type Example struct {
+	Text string
+	// Categories are what it breaks; none when it is lawful.
+	Categories []string
+	Source     Source
+	// Classes are the signs of the word classes in it (see [Sign]).
+	Classes []uint32
+}
+
+// Source is where an example comes from, and so what it is worth.
+type Source uint8
+
+const (
+	// Ours are our own comments, labelled by the published policy. They count most; the lawful ones are hard to tell from violations
+	// by design.
+	Ours Source = iota
+	// Prose are openly licensed sentences of Swedish that break nothing.
+	Prose
+	// English are openly licensed comments in English, which are many, and labelled by others' policies.
+	English
+)
+
+func (s Source) weight() float32 { return [...]float32{1, 0.1, 0.05}[s] }
+
+// Options are what one may choose in training. The zero value is how the built-in model was made.
+type Options struct {
+	// Bits is the size of the table: 2 to the power of Bits hashed features, a byte each. 0 is 19.
+	Bits int
+}
+
+const (
+	defaultBits   = 19
+	categoryBits  = 13
+	maxCategories = 16
+
+	passes = 6
+	rate   = 0.1
+	folds  = 5
+)
+
+// Train fits a model to the examples, and sets its threshold by cross-validation. It is an error when there
+// is nothing to tell apart.
+func Train(examples []Example, o Options) (*Model, error) {
+	if o.Bits == 0 {
+		o.Bits = defaultBits
+	}
+	if o.Bits < minBits || o.Bits > maxBits {
+		return nil, fmt.Errorf("train: %d bits; want %d to %d", o.Bits, minBits, maxBits)
+	}
+	ordered := inOrder(examples)
+	names, err := categoriesOf(ordered)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	seen := see(ordered, names)
+	m := &Model{names: names}
+	m.threshold = chooseThreshold(ordered, crossValidate(seen, o.Bits))
+	m.violates = fit(seen, o.Bits, func(s *seenExample) []float32 { return s.violates[:] }).rounded()
+	m.category = fit(onlyViolations(seen), categoryBits, func(s *seenExample) []float32 { return s.categories }).rounded()
+	return m, nil
+}
+
+// The shares of lawful comments that may score at the threshold or over: of our own, and of prose.
+const mostOurs, mostProse = 0.005, 0.001
+
+// chooseThreshold finds the least threshold that keeps to both shares.
+func chooseThreshold(examples []Example, scores []float64) float64 {
+	var ours, prose []float64
+	for i, e := range examples {
+		switch {
+		case len(e.Categories) > 0:
+		case e.Source == Ours:
+			ours = append(ours, scores[i])
+		case e.Source == Prose:
+			prose = append(prose, scores[i])
+		}
+	}
+	return max(0.5, under(ours, mostOurs), under(prose, mostProse))
+}
+
+// under is the least number such that at most this share of the scores are at it or over.
+func under(scores []float64, share float64) float64 {
+	if len(scores) == 0 {
+		return 0
+	}
+	slices.Sort(scores)
+	return math.Nextafter(scores[len(scores)-1-int(share*float64(len(scores)))], 1)
+}
+
+// inOrder sorts examples by a hash of their text, so that what is learnt does not depend on the order of the files.
+func inOrder(examples []Example) []Example {
+	ordered := slices.Clone(examples)
+	slices.SortStableFunc(ordered, func(a, b Example) int {
+		return cmp.Or(cmp.Compare(place(a.Text), place(b.Text)), cmp.Compare(a.Text, b.Text), cmp.Compare(a.Source, b.Source),
+			slices.Compare(a.Categories, b.Categories))
+	})
+	return ordered
+}
+
+// place gives a text its place among others, and its fold: the same everywhere and always.
+func place(text string) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(text))
+	x := h.Sum64()
+	x ^= x >> 29
+	return x * 0x9E3779B97F4A7C15 >> 8
+}
+
+func categoriesOf(examples []Example) ([]string, error) {
+	var names []string
+	lawful := false
+	for _, e := range examples {
+		if e.Source > English {
+			return nil, fmt.Errorf("an example has the source %d", e.Source)
+		}
+		names = append(names, e.Categories...)
+		lawful = lawful || len(e.Categories) == 0
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	switch {
+	case len(names) == 0 || !lawful:
+		return nil, errors.New("need both lawful examples and violations")
+	case len(names) > maxCategories:
+		return nil, fmt.Errorf("%d categories; at most %d", len(names), maxCategories)
+	}
+	return names, nil
+}
+
+// seenExample is an example as the fitting sees it.
+type seenExample struct {
+	features   []uint32
+	values     []float32 // of the features, such that their squares sum to 1
+	violates   [1]float32
+	categories []float32 // shares that sum to 1; nil when lawful
+	weight     float32
+	fold       int
+}
+
+func see(examples []Example, names []string) []seenExample {
+	var f text.Folded
+	seen := make([]seenExample, len(examples))
+	for i := range examples {
+		e := &examples[i]
+		f.Fold(e.Text)
+		s := seenExample{weight: e.Source.weight(), fold: int(place(e.Text) % folds)}
+		s.take(&f, e.Classes)
+		if len(e.Categories) > 0 {
+			s.violates[0] = 1
+			s.categories = make([]float32, len(names))
+			for _, c := range e.Categories {
+				at, _ := slices.BinarySearch(names, c)
+				s.categories[at] = 1 / float32(len(e.Categories))
+			}
+		}
+		seen[i] = s
+	}
+	return seen
+}
+
+// take notes the features of a text, as [table.add] sums them.
+func (s *seenExample) take(f *text.Folded, classes []uint32) {
+	var w walk
+	tokens := f.Tokens()
+	for i := range tokens {
+		features, whole := w.token(&tokens[i])
+		for j, x := range features {
+			s.features = append(s.features, x)
+			if j < whole {
+				s.values = append(s.values, ofWords)
+			} else {
+				s.values = append(s.values, 1)
+			}
+		}
+	}
+	for _, x := range classes {
+		s.features = append(s.features, x)
+		s.values = append(s.values, ofClasses)
+	}
+	sum := float32(0)
+	for _, v := range s.values {
+		sum += v * v
+	}
+	norm := float32(math.Sqrt(float64(max(sum, 1))))
+	for i := range s.values {
+		s.values[i] /= norm
+	}
+}
+
+func onlyViolations(seen []seenExample) (only []seenExample) {
+	for _, s := range seen {
+		if s.categories != nil {
+			only = append(only, s)
+		}
+	}
+	return only
+}
+
+// fitted is a model before its weights are rounded: rows of weights for each feature, as in table.
+type fitted struct {
+	mask uint32
+	rows int
+	w    []float32
+	bias []float32
+}
+
+// fit finds weights by stochastic gradient descent with a rate of its own for each weight (AdaGrad): logistic for one row, softmax
+// for more. target says what the rows should be.
+func fit(seen []seenExample, bits int, target func(*seenExample) []float32) *fitted {
+	rows := len(target(&seen[0]))
+	m := &fitted{mask: 1<<bits - 1, rows: rows, w: make([]float32, rows<<bits), bias: make([]float32, rows)}
+	squares, biasSquares := make([]float32, len(m.w)), make([]float32, rows)
+	order := make([]int, len(seen))
+	for i := range order {
+		order[i] = i
+	}
+	random := rand.New(rand.NewPCG(1766, 12)) // the year and month of the first freedom of the press
+	p := make([]float32, rows)
+	step := func(w, square *float32, gradient, rate float32) {
+		*square += gradient * gradient
+		*w -= rate * gradient / (float32(math.Sqrt(float64(*square))) + 1e-4)
+	}
+	for range passes {
+		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
+		for _, i := range order {
+			s := &seen[i]
+			m.probabilities(s, p)
+			for c, want := range target(s) {
+				d := (p[c] - want) * s.weight
+				step(&m.bias[c], &biasSquares[c], d, rate/10)
+				for j, x := range s.features {
+					at := int(x&m.mask)*rows + c
+					step(&m.w[at], &squares[at], d*s.values[j], rate)
+				}
+			}
+		}
+	}
+	return m
+}
+
+func (m *fitted) probabilities(s *seenExample, p []float32) {
+	copy(p, m.bias)
+	for j, x := range s.features {
+		at := int(x&m.mask) * m.rows
+		for c, w := range m.w[at : at+m.rows] {
+			p[c] += w * s.values[j]
+		}
+	}
+	if m.rows == 1 {
+		p[0] = float32(logistic(float64(p[0])))
+		return
+	}
+	most, total := slices.Max(p), float32(0)
+	for c := range p {
+		p[c] = float32(math.Exp(float64(p[c] - most)))
+		total += p[c]
+	}
+	for c := range p {
+		p[c] /= total
+	}
+}
+
+// rounded turns the weights into bytes. The few largest are cut off at the reach of the rest.
+func (m *fitted) rounded() table {
+	sizes := make([]float32, 0, len(m.w))
+	for _, w := range m.w {
+		if w != 0 {
+			sizes = append(sizes, float32(math.Abs(float64(w))))
+		}
+	}
+	slices.Sort(sizes)
+	step := float32(1)
+	if len(sizes) > 0 {
+		step = sizes[len(sizes)-1-len(sizes)/10_000] / 127
+	}
+	t := table{mask: m.mask, step: step, bias: m.bias, weights: make([]int8, len(m.w))}
+	for i, w := range m.w {
+		t.weights[i] = int8(math.Round(float64(max(-127, min(127, w/step)))))
+	}
+	return t
+}
+
+// crossValidate tells of each example what a model says that was fitted without its fold.
+func crossValidate(seen []seenExample, bits int) []float64 {
+	scores := make([]float64, len(seen))
+	var wait sync.WaitGroup
+	limit := make(chan struct{}, 2)
+	for k := range folds {
+		limit <- struct{}{}
+		wait.Go(func() {
+			defer func() { <-limit }()
+			var rest []seenExample
+			for _, s := range seen {
+				if s.fold != k {
+					rest = append(rest, s)
+				}
+			}
+			m := fit(rest, bits, func(s *seenExample) []float32 { return s.violates[:] })
+			var p [1]float32
+			for i := range seen {
+				if seen[i].fold == k {
+					m.probabilities(&seen[i], p[:])
+					scores[i] = float64(p[0])
+				}
+			}
+		})
+	}
+	wait.Wait()
+	return scores
+}
