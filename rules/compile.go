@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -264,6 +265,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		symbol: special("symbol"), name: special("name")}
 	var all []lexicon.Term
 	for _, t := range terms {
+		p.terms += len(t.Forms)
 		sort.Strings(t.Forms)
 		t.Lemma = t.Forms[0]
 		all = append(all, *t)
@@ -335,7 +337,7 @@ func detectable(name string) bool {
 			return true
 		}
 	}
-	return name == "media" || name == "repeated" || name == "repeated-once" || name == "triple-brackets"
+	return slices.Contains([]string{"media", "repeated", "repeated-once", "triple-brackets", "unread"}, name) || name == "unread"
 }
 
 func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error) {

@@ -15,6 +15,7 @@ import (
 // judge is what a policy is compiled to. It never changes once compiled; what a judgement needs to write to is in scratch.
 type judge struct {
 	lexicon   *lexicon.Lexicon
+	terms     int // how many forms the lexicon knows
 	detectors *detectors
 	sets      []classSet
 	special   specialSets
@@ -53,7 +54,7 @@ type scratch struct {
 	reading  reading
 	detected []detection
 	hits     []hit
-	tried    []bool
+	weighing weighing
 }
 
 // hit is a rule that matched, before it is weighed.
@@ -62,8 +63,9 @@ type hit struct {
 	evidence span
 }
 
-// fuelFor bounds the steps that matching may take over a whole comment: so many for each word, and a floor for short ones.
-func fuelFor(words int) int { return 20_000 + 300*words }
+// fuelFor bounds the steps that matching may take over a whole comment, some 20 ns each: far more than any comment that people write
+// needs. A comment that uses it up is flagged as "unread": a limit never turns into silence.
+func fuelFor(words int) int { return 150_000 + 8*words }
 
 // Judge says what the policy says of a comment. It is pure: the same comment, facts and policy give the same verdict. Any input is
 // judged, in time linear in its length; nothing panics. The authority's own comments are always allowed.
@@ -76,10 +78,13 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	defer p.pool.Put(s)
 	p.read(s, c.Text)
 	p.matchRules(s)
-	w := weighing{p: p, s: s, text: c.Text, facts: f, v: &v}
+	w := &s.weighing
+	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: nil, action: Allow}
 	w.patterns()
 	w.detections()
 	w.circumstances(c)
+	v.Action, v.Escalate, v.Findings = w.action, w.escalate, w.findings
+	*w = weighing{}
 	v.Route = p.routeOf(s)
 	if len(v.Findings) > 1 {
 		slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(b) - p.order(a) })
@@ -210,13 +215,15 @@ func (m *matcher) any(ps []*pattern, sentence int32) bool {
 
 // weighing turns hits into findings.
 type weighing struct {
-	p      *Policy
-	s      *scratch
-	text   string
-	facts  Facts
-	v      *Verdict
-	quotes []int // places of the quotation marks in the text, once looked for
-	looked bool
+	p        *Policy
+	s        *scratch
+	text     string
+	facts    Facts
+	action   Action
+	escalate bool
+	findings []Finding
+	quotes   []int // places of the quotation marks in the text, once looked for
+	looked   bool
 }
 
 // patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.
@@ -315,8 +322,8 @@ func (w *weighing) add(r *compiled, score float64, start, end int, seen string) 
 	}
 	made := Finding{Category: r.cat.ID, Rule: r.id, Action: action, Score: score, Start: start, End: end, Text: w.text[start:end],
 		SeenAs: seen, Escalate: clearly && r.cat.Escalate}
-	for i := range w.v.Findings {
-		if f := &w.v.Findings[i]; f.Rule == r.id && overlap(f, &made) {
+	for i := range w.findings {
+		if f := &w.findings[i]; f.Rule == r.id && overlap(f, &made) {
 			if f.Score >= made.Score {
 				return
 			}
@@ -327,7 +334,7 @@ func (w *weighing) add(r *compiled, score float64, start, end int, seen string) 
 		}
 	}
 	made.Reason = r.reason(made.Text, seen)
-	w.v.Findings = append(w.v.Findings, made)
+	w.findings = append(w.findings, made)
 	w.conclude(action, made.Escalate)
 }
 
@@ -336,8 +343,8 @@ func overlap(a, b *Finding) bool {
 }
 
 func (w *weighing) conclude(a Action, escalate bool) {
-	w.v.Action = stronger(w.v.Action, a)
-	w.v.Escalate = w.v.Escalate || escalate
+	w.action = stronger(w.action, a)
+	w.escalate = w.escalate || escalate
 }
 
 // reason says to a person what was found, and under which bullet.
@@ -389,6 +396,14 @@ func (w *weighing) detections() {
 func (w *weighing) circumstances(c platforms.Comment) {
 	if len(c.Attachments) > 0 {
 		w.addNamed("media")
+	}
+	if w.s.matcher.fuel <= 0 {
+		w.addNamed("unread")
+	}
+	if at := strings.Index(w.text, "((("); at >= 0 {
+		for _, n := range w.p.byName["triple-brackets"] {
+			w.add(&w.p.rules[n], w.p.rules[n].score, at, at+3, "")
+		}
 	}
 	same := w.facts.repeated(c.Text)
 	switch repeat := w.p.file.Policy.Repeat; {

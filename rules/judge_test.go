@@ -1,0 +1,215 @@
+package rules
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"takhojd/platforms"
+)
+
+func judgeText(t testing.TB, p *Policy, text string) Verdict {
+	t.Helper()
+	return p.Judge(platforms.Comment{Text: text}, Facts{})
+}
+
+// TestPolicyIsItsOwnTest runs the examples that stand in the policy file.
+func TestPolicyIsItsOwnTest(t *testing.T) {
+	for _, f := range mustDefault(t).Test() {
+		t.Error(f)
+	}
+}
+
+// TestWhoIsSpokenOf holds the five things that one word can do.
+func TestWhoIsSpokenOf(t *testing.T) {
+	p := mustDefault(t)
+	for _, tc := range []struct {
+		text string
+		want Action
+	}{
+		{"Du är en idiot", Hide},
+		{"Ni är idioter hela bunten", Hide},
+		{"Idiotiskt beslut av regionen", Allow},
+		{"Jag är en idiot som glömde biljetten", Allow},
+		{"Han kallade mig idiot i luckan", Flag},
+		{"\"Du är en idiot\", sa mannen till min mamma.", Flag},
+		{"Du är ingen idiot, du har rätt", Allow},
+		{"Ni är inkompetenta och borde avgå", Allow},
+		{"Jag ska döda dig", Hide},
+		{"Skjut inte upp fler operationer", Allow},
+		{"Köerna tar död på mig", Allow},
+		{"\"Jag ska döda dig\" skrek han åt sköterskan. Vad gör ni?", Flag},
+		{"Släng ut alla blattar", Hide},
+		{"Min kollega blev kallad blatte av en passagerare", Flag},
+		{"Som bög och blodgivare är jag glad", Allow},
+		{"Jävligt bra jobbat", Flag},
+		{"Fy fan vilken jävla skitregion", Hide},
+	} {
+		if v := judgeText(t, p, tc.text); v.Action != tc.want {
+			t.Errorf("%q: %s, want %s (%v)", tc.text, v.Action, tc.want, ResultOf("", v).Findings)
+		}
+	}
+}
+
+func TestSeriousThreatsEscalate(t *testing.T) {
+	p := mustDefault(t)
+	for text, want := range map[string]bool{
+		"Jag ska döda dig":                 true,
+		"Bränn ner regionkontoret ikväll":  true,
+		"Vi vet var du bor":                false,
+		"Du är en idiot":                   false,
+		"Ni borde avgå, allihop":           false,
+		"Han hotade att döda mig, anmält.": false,
+	} {
+		if v := judgeText(t, p, text); v.Escalate != want {
+			t.Errorf("%q: escalate is %v, want %v", text, v.Escalate, want)
+		}
+	}
+}
+
+// TestEvidenceStandsInTheOriginal: offsets are bytes of what was written, also behind disguises.
+func TestEvidenceStandsInTheOriginal(t *testing.T) {
+	p := mustDefault(t)
+	for _, text := range devTexts(t) {
+		for _, f := range judgeText(t, p, text).Findings {
+			if f.Start < 0 || f.End > len(text) || f.Start > f.End || text[f.Start:f.End] != f.Text {
+				t.Errorf("%q: finding %s stands at %d–%d and says %q", text, f.Rule, f.Start, f.End, f.Text)
+			}
+			if f.Reason.SV == "" || f.Reason.EN == "" {
+				t.Errorf("%q: finding %s gives no reason", text, f.Rule)
+			}
+		}
+	}
+}
+
+func TestDisguiseIsToldAndSeenThrough(t *testing.T) {
+	p := mustDefault(t)
+	v := judgeText(t, p, "du är en 1d10t")
+	if v.Action != Hide {
+		t.Fatalf("disguised insult: %s", v.Action)
+	}
+	if f := v.Findings[0]; !strings.Contains(f.SeenAs, "idiot") || !strings.Contains(f.Reason.SV, "läst som") {
+		t.Errorf("finding is seen as %q, reason %q", f.SeenAs, f.Reason.SV)
+	}
+}
+
+func TestFactsWeighIn(t *testing.T) {
+	p := mustDefault(t)
+	c := platforms.Comment{Text: "Rädda Löwenströmska, stoppa nedläggningen"}
+	for _, tc := range []struct {
+		facts Facts
+		want  Action
+	}{
+		{Facts{}, Allow},
+		{Facts{SameByAuthor: 1}, Flag},
+		{Facts{SameByAuthor: 2}, Hide},
+		{Facts{SameByOthers: 1}, Flag},
+		{Facts{SameByAuthor: 1, SameByOthers: 1}, Hide},
+		{Facts{SameByAuthor: 5, Own: true}, Allow},
+	} {
+		if v := p.Judge(c, tc.facts); v.Action != tc.want {
+			t.Errorf("%+v: %s, want %s", tc.facts, v.Action, tc.want)
+		}
+	}
+	picture := platforms.Comment{Attachments: []platforms.Attachment{{Kind: "photo"}}}
+	if v := p.Judge(picture, Facts{}); v.Action != Flag || v.Findings[0].Category != UnreviewedMedia {
+		t.Errorf("a picture: %+v", v)
+	}
+}
+
+// TestModesOnlyLower: autonomy that is lost makes hide flag, and flag nothing; none is won.
+func TestModesOnlyLower(t *testing.T) {
+	p := mustDefault(t)
+	insult := platforms.Comment{Text: "Du är en idiot"}
+	lost := make(map[string]Mode)
+	for _, r := range p.Rules() {
+		lost[r.ID] = ModeFlag
+	}
+	if v := p.Judge(insult, Facts{Modes: lost}); v.Action != Flag {
+		t.Errorf("all rules lowered to flag: %s", v.Action)
+	}
+	for id := range lost {
+		lost[id] = ModeShadow
+	}
+	v := p.Judge(insult, Facts{Modes: lost})
+	if v.Action != Allow || len(v.Findings) == 0 {
+		t.Errorf("all rules in shadow: %s with %d findings; want allow, and the findings still told", v.Action, len(v.Findings))
+	}
+	for id := range lost {
+		lost[id] = ModeHide
+	}
+	if v := judgeText(t, p, "Fan vad skönt"); v.Action != Flag {
+		t.Fatalf("one swear word: %s", v.Action)
+	}
+	if v := p.Judge(platforms.Comment{Text: "Fan vad skönt"}, Facts{Modes: lost}); v.Action != Flag {
+		t.Errorf("a mode raised flag to %s", v.Action)
+	}
+}
+
+// TestWorstComesFirst: what hides stands before what flags, and then the severest.
+func TestWorstComesFirst(t *testing.T) {
+	p := mustDefault(t)
+	v := judgeText(t, p, "Fan också, du är en idiot och jag ska döda dig")
+	if len(v.Findings) < 2 || v.Findings[0].Category != Threat {
+		t.Errorf("findings: %v", ResultOf("", v).Findings)
+	}
+}
+
+// TestJudgeIsTheSameAtOnceAndAgain: many goroutines, one policy, the same verdicts.
+func TestJudgeIsTheSameAtOnceAndAgain(t *testing.T) {
+	p := mustDefault(t)
+	texts := devTexts(t)
+	want := make([]Action, len(texts))
+	for i, s := range texts {
+		want[i] = judgeText(t, p, s).Action
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for i, s := range texts {
+				if v := p.Judge(platforms.Comment{Text: s}, Facts{}); v.Action != want[i] {
+					t.Errorf("%q: %s, then %s", s, want[i], v.Action)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestLongCommentsEndSoon: 60,000 characters of what gives patterns most to do. The bound is generous: a loaded machine passes
+// it, quadratic matching does not.
+func TestLongCommentsEndSoon(t *testing.T) {
+	p := mustDefault(t)
+	for _, piece := range []string{"du är en ", "jag ska ", "idiot ", "a ", "döda dig ", "i d i o t ", "alla borde ", "vaccin ", "😂", "å", "f*n ",
+		"muslimer ska ", "\x00", "((("} {
+		text := strings.Repeat(piece, 60_000/utf8.RuneCountInString(piece))
+		begun := time.Now()
+		judgeText(t, p, text)
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("60,000 characters of %q took %v", piece, took)
+		} else {
+			t.Logf("%q: %v", piece, took)
+		}
+	}
+}
+
+func FuzzJudge(f *testing.F) {
+	for _, s := range devTexts(f) {
+		f.Add(s)
+	}
+	f.Add("\xff\xfe du är \x00 en id\xc3iot")
+	p := mustDefault(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		v := p.Judge(platforms.Comment{Text: text}, Facts{})
+		if !v.Action.Valid() || !v.Route.Valid() {
+			t.Fatalf("verdict is %+v", v)
+		}
+		for _, x := range v.Findings {
+			if x.Start < 0 || x.End > len(text) || x.Start > x.End || text[x.Start:x.End] != x.Text {
+				t.Fatalf("finding %s stands at %d–%d of %d", x.Rule, x.Start, x.End, len(text))
+			}
+		}
+	})
+}
