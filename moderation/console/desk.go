@@ -54,6 +54,8 @@ type Deciding interface {
 // Operations is how it goes.
 type Operations interface {
 	Figures(ctx context.Context, from, to time.Time) (moderation.Figures, error)
+	// RuleFigures returns how each rule of the policy stands with the people who review what it hides.
+	RuleFigures(context.Context) ([]moderation.RuleFigure, error)
 	DeadLetters(context.Context) ([]moderation.DeadLetter, error)
 	Retry(ctx context.Context, box string, id int64, by string) error
 	Waiting(ctx context.Context, limit int) ([]moderation.Waiting, error)

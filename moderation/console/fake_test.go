@@ -46,6 +46,7 @@ type fakeDesk struct {
 	listen   []chan moderation.Change
 	decision int64
 	fail     map[string]error
+	trial    bool // what the bot hid was hidden by rules on trial
 }
 
 // policyOnce loads the policy one time for all tests.
@@ -112,9 +113,15 @@ func (d *fakeDesk) Queue(_ context.Context, f moderation.Filter) ([]moderation.I
 }
 
 func (d *fakeDesk) BotHidden(context.Context, int) ([]moderation.Item, error) {
-	return d.items(func(c *moderation.Case) bool {
+	items := d.items(func(c *moderation.Case) bool {
 		return c.State == moderation.Hidden && c.StateBy == "bot" && c.Flag == nil && !d.seen[c.ID]
-	}), d.failing("BotHidden")
+	})
+	for i := range items {
+		if d.trial {
+			items[i].Why = moderation.Trial
+		}
+	}
+	return items, d.failing("BotHidden")
 }
 
 func (d *fakeDesk) Routed(context.Context, int) ([]moderation.Item, error) {
@@ -304,6 +311,21 @@ func (d *fakeDesk) Figures(_ context.Context, from, to time.Time) (moderation.Fi
 		{Category: rules.Advertising, Flagged: 9, Hidden: 51, Reviewed: 40}, {Category: rules.Threat, Flagged: 7, Hidden: 3, Reviewed: 3},
 		{Category: rules.Disinformation, Flagged: 22}}
 	return f, nil
+}
+
+// RuleFigures lets the first rule that hides have fallen back.
+func (d *fakeDesk) RuleFigures(context.Context) (figures []moderation.RuleFigure, err error) {
+	fallen := false
+	for _, r := range d.policy.Rules() {
+		f := moderation.RuleFigure{Rule: r, Mode: r.Mode, Target: d.policy.Bullet(r.Category).Target}
+		if r.Mode == rules.ModeHide && !fallen {
+			fallen = true
+			f.Mode, f.Hides, f.Reviewed, f.Upheld, f.Lower, f.FellBack = rules.ModeFlag, 37, 31, 25, 0.637, time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC)
+			f.Why = rules.Words{SV: "Flaggar bara sedan i går.", EN: "Has only flagged since yesterday."}
+		}
+		figures = append(figures, f)
+	}
+	return figures, d.failing("RuleFigures")
 }
 
 func (d *fakeDesk) DeadLetters(context.Context) ([]moderation.DeadLetter, error) { return d.dead, nil }

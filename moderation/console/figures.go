@@ -272,18 +272,28 @@ type rulesView struct {
 type bulletView struct {
 	Category rules.Category
 	rules.Bullet
-	Rules []rules.RuleInfo
+	Rules  []moderation.RuleFigure
+	Fallen int // rules that may no longer hide by themselves
 }
 
 func (v *visit) rulesPage() error {
 	policy := v.s.desk.Policy()
 	view := rulesView{Name: policy.Name(), Version: policy.Version()}
-	by := map[rules.Category][]rules.RuleInfo{}
-	for _, r := range policy.Rules() {
-		by[r.Category] = append(by[r.Category], r)
+	figures, err := v.s.desk.RuleFigures(v.r.Context())
+	if err != nil {
+		return err
 	}
 	for _, c := range rules.Categories() {
-		view.Bullets = append(view.Bullets, bulletView{c, policy.Bullet(c), by[c]})
+		bullet := bulletView{Category: c, Bullet: policy.Bullet(c)}
+		for _, f := range figures {
+			if f.Rule.Category != c {
+				continue
+			}
+			if bullet.Rules = append(bullet.Rules, f); !f.FellBack.IsZero() {
+				bullet.Fallen++
+			}
+		}
+		view.Bullets = append(view.Bullets, bullet)
 	}
 	for _, r := range []rules.Route{rules.Medical, rules.Transit, rules.Press} {
 		if policy.Route(r).Name.SV != "" {

@@ -207,6 +207,40 @@ func TestFigures(t *testing.T) {
 	}
 }
 
+func TestRulesSayWhatTheyHaveEarned(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	rut := h.as(t, h.open(t).base, "rut")
+	page := rut.get("/rules").body
+	for _, says := range []string{"<details open>", "<strong>flagga</strong>", "Flaggar bara sedan i går.", "<td>37</td><td>25 av 31</td>"} {
+		if strings.Count(page, says) != 1 {
+			t.Errorf("the page says %q %d times, want once", says, strings.Count(page, says))
+		}
+	}
+	for _, r := range d.policy.Rules() {
+		if !strings.Contains(page, ">"+r.ID+"</code>") {
+			t.Errorf("rule %s is not shown", r.ID)
+		}
+	}
+	d.fail["RuleFigures"] = context.DeadlineExceeded
+	if got := rut.get("/rules"); got.status < 500 {
+		t.Errorf("without figures: %d", got.status)
+	}
+}
+
+func TestTheListSaysWhyAHideLeadsIt(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	anna := h.as(t, h.open(t).base, "anna")
+	if page := anna.get("/bot-hidden"); strings.Contains(anna.follow(page).body, catalogue["why.trial"].SV) {
+		t.Error("on trial without a reason")
+	}
+	d.trial = true
+	if page := anna.get("/bot-hidden"); !strings.Contains(anna.follow(page).body, catalogue["why.trial"].SV) {
+		t.Error("the list does not say that the rule is on trial")
+	}
+}
+
 func TestEnglishByChoice(t *testing.T) {
 	h := newHouse(t, morning(t))
 	mats := h.as(t, h.open(t).base, "mats")
