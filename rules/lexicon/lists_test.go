@@ -34,7 +34,7 @@ func lists(tb testing.TB, names ...string) (terms []Term, innocent []string) {
 		}
 		more, err := Parse(name, 1, section)
 		if err != nil {
-			tb.Log(err)
+			tb.Error(err)
 		}
 		terms = append(terms, more...)
 	}
