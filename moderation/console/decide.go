@@ -61,7 +61,7 @@ func choices(c moderation.Case) []choice {
 }
 
 func escalated(c moderation.Case) bool {
-	return c.Decision != nil && c.Decision.Action == moderation.Escalate
+	return c.Decision != nil && c.Decision.Action == moderation.Escalate || c.Flag != nil && c.Flag.Why == moderation.Escalation
 }
 
 // second tells whether an action asks once more before it is done.

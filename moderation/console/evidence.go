@@ -65,7 +65,7 @@ func mark(text string, findings []rules.Finding) markedText {
 			if f.Start <= from && to <= f.End {
 				s.Marked = true
 			}
-			if f.End == to && f.Start < to {
+			if f.End == to && f.Start < to && !withinSame(f, found) {
 				s.Ends = addLabel(s.Ends, f)
 			}
 		}
@@ -102,6 +102,19 @@ func places(text string, findings []rules.Finding) []rules.Finding {
 		found = found[:maxMarks]
 	}
 	return found
+}
+
+// withinSame tells whether f lies within longer evidence of its own category and says nothing more: one name is enough.
+func withinSame(f rules.Finding, found []rules.Finding) bool {
+	if f.SeenAs != "" && !strings.EqualFold(f.SeenAs, f.Text) {
+		return false
+	}
+	for _, g := range found {
+		if g.Category == f.Category && g.Start <= f.Start && f.End < g.End {
+			return true
+		}
+	}
+	return false
 }
 
 func addLabel(labels []label, f rules.Finding) []label {

@@ -44,6 +44,7 @@ func TestMark(t *testing.T) {
 		"whole":           {"idiot", []rules.Finding{found(0, 5, rules.Insult, "")}, "[idiot|insult]"},
 		"disguised":       {"din 1d10t", []rules.Finding{found(4, 9, rules.Insult, "idiot")}, "din [1d10t|insult=idiot]"},
 		"nested":          {"din jävla idiot", []rules.Finding{found(0, 16, rules.Insult, ""), found(4, 10, rules.Profanity, "")}, "[din ][jävla|profanity][ idiot|insult]"},
+		"same within":     {"fet korkad kossa", []rules.Finding{found(0, 16, rules.Insult, ""), found(4, 10, rules.Insult, "")}, "[fet ][korkad][ kossa|insult]"},
 		"overlapping":     {"abcdef", []rules.Finding{found(0, 4, rules.Insult, ""), found(2, 6, rules.Threat, "")}, "[ab][cd|insult][ef|threat]"},
 		"same twice":      {"din 1d10t", []rules.Finding{found(4, 9, rules.Insult, ""), found(4, 9, rules.Insult, "idiot")}, "din [1d10t|insult=idiot]"},
 		"beside":          {"aabb", []rules.Finding{found(0, 2, rules.Insult, ""), found(2, 4, rules.Threat, "")}, "[aa|insult][bb|threat]"},
