@@ -28,9 +28,12 @@ type hit struct {
 	form        string
 }
 
+// spared is the term of innocent phrases.
+const spared = -1
+
 // Compile makes a lexicon. An innocent word is left alone, whatever term it may be a form or a compound of. "skithus*" stands
-// for all words that begin so, "*kalas" for all that end so: they are not taken for compounds, unless by a longer term. A term
-// without forms is an error. Terms of the same value that share a form are found once, as the first of them.
+// for all words that begin so, "*kalas" for all that end so: they are not taken for compounds, unless by a longer term.
+// "kärringen_mot_strömmen" is an innocent phrase, in none of whose words anything is found. A term without forms is an error. Terms of the same value that share a form are found once, as the first of them.
 func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 	b := builder{l: &Lexicon{ends: make([][]hit, 1)}, ids: map[string]int32{}, steps: map[step]int32{}}
 	for i, t := range terms {
@@ -44,7 +47,17 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 			}
 		}
 	}
-	if err := b.grow(innocent); err != nil {
+	var single []string
+	for _, s := range innocent {
+		if !strings.Contains(s, "_") {
+			single = append(single, s)
+			continue
+		}
+		if err := b.add(hit{term: spared, value: spared, form: strings.ReplaceAll(s, "_", " ")}); err != nil {
+			return nil, fmt.Errorf("compile lexicon: innocent %q: %w", s, err)
+		}
+	}
+	if err := b.grow(single); err != nil {
 		return nil, fmt.Errorf("compile lexicon: %w", err)
 	}
 	b.l.phrases = newPhrases(b.steps)

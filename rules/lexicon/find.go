@@ -11,14 +11,11 @@ import (
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
 	for i := range s.tokens {
-		switch s.tokens[i].Kind {
-		case text.Link, text.Mention:
-			for len(s.readings) > 0 && s.readings[0].First <= i {
-				s.readings = s.readings[1:]
-			}
-		default:
-			s.token(i)
+		if k := s.tokens[i].Kind; k == text.Link || k == text.Mention || i < s.innocent {
+			s.skip(i)
+			continue
 		}
+		s.token(i)
 	}
 	return s.out
 }
@@ -30,6 +27,7 @@ type search struct {
 	readings []text.Reading // those whose first token has not come yet
 	out      []Match
 	steps    int       // taken in readings, for the whole text
+	innocent int       // the tokens before this one are of an innocent phrase, or done
 	known    [64]found // what walk said of the first tokens
 }
 
@@ -39,6 +37,20 @@ type found struct {
 	id, node int32
 	mod      int16
 	done     bool
+}
+
+func (s *search) skip(i int) {
+	for len(s.readings) > 0 && s.readings[0].First <= i {
+		s.readings = s.readings[1:]
+	}
+}
+
+// spare takes back what was found in the tokens from first up to last, which are an innocent phrase.
+func (s *search) spare(first, last int) {
+	for len(s.out) > 0 && s.out[len(s.out)-1].First >= first {
+		s.out = s.out[:len(s.out)-1]
+	}
+	s.innocent = max(s.innocent, last+1)
 }
 
 // token finds what token i is, and what starts with it.
@@ -54,6 +66,10 @@ func (s *search) token(i int) {
 		if x.start > 0 {
 			s.follow(i, i+1, x.start, t.Disguise, 0)
 		}
+	}
+	if i < s.innocent {
+		s.skip(i)
+		return
 	}
 	if w.node > 0 && w.id == 0 && t.Kind == text.Word {
 		s.apart(i, w.node)
@@ -256,8 +272,11 @@ func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) 
 // follow goes on from a node of the tree of phrases, whose words so far take up the tokens from first up to next. Every phrase
 // on the way is found. A phrase does not go over the end of a sentence, but over emoji.
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
-	if depth > 0 {
-		s.emit(s.l.ends[node], first, next-1, d, Standalone)
+	if hits := s.l.ends[node]; depth > 0 && len(hits) > 0 && hits[0].term == spared {
+		s.spare(first, next-1)
+		return
+	} else if depth > 0 {
+		s.emit(hits, first, next-1, d, Standalone)
 	}
 	for next < len(s.tokens) && s.tokens[next].Kind == text.Symbol {
 		next++

@@ -130,6 +130,23 @@ func TestSegmentsOfSpacedWords(t *testing.T) {
 	}
 }
 
+func TestInnocentPhrase(t *testing.T) {
+	l, err := Compile([]Term{{Lemma: "kärring", Forms: []string{"kärring", "kärringen"}}, {Lemma: "strömmen", Forms: []string{"strömmen"}}},
+		[]string{"kärringen_mot_strömmen"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, want := range map[string]string{
+		"Se Kärringen mot strömmen på teatern, kärring": "kärring",
+		"kärringen i strömmen":                          "kärringen strömmen",
+		"kärringen mot":                                 "kärringen",
+	} {
+		if forms, _ := find(l, in); strings.Join(forms, " ") != want {
+			t.Errorf("%q: found %q, want %q", in, forms, want)
+		}
+	}
+}
+
 func TestCompileRefuses(t *testing.T) {
 	for _, c := range []struct {
 		term     Term
