@@ -31,6 +31,7 @@ func Parse(name string, firstLine int, section string) ([]Term, error) {
 		for one := range strings.SplitSeq(strings.TrimRight(bare, "\r\n"), ",") {
 			t, err := parseTerm(one)
 			if err != nil {
+				column += utf8.RuneCountInString(one) - utf8.RuneCountInString(strings.TrimLeft(one, " \t"))
 				return nil, fmt.Errorf("parse list %s, line %d, column %d: %w", name, n, column, err)
 			}
 			if len(t.Forms) > 0 {
