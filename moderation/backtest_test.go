@@ -51,7 +51,7 @@ func TestBacktestOnTheSamePolicyChangesNothing(t *testing.T) {
 	base := []string{"skurk", "fasen", "höj inte priset på månadskortet för oss pensionärer i höst igen", "när öppnar vårdcentralen i Farsta efter ombyggnaden i somras",
 		"skurk skurk alla som styr regionen borde avgå i dag och inte i morgon", "tack"}
 	var told []string
-	for i := range 420 {
+	for i := range 260 {
 		if random.IntN(8) == 0 {
 			b.clock.move(time.Duration(random.IntN(60)) * time.Hour)
 		}
@@ -75,13 +75,13 @@ func TestBacktestOnTheSamePolicyChangesNothing(t *testing.T) {
 		}
 		if i%20 == 19 {
 			b.settle()
-			b.reviewAll(i < 120)
+			b.reviewAll(i < 80)
 		}
 	}
 	b.settle()
 	policy := b.Policy()
 	sum, found := b.backtest(policy, time.Time{})
-	if len(found) > 0 || sum.Judged != b.judgements(time.Time{}) || sum.Judged < 300 {
+	if len(found) > 0 || sum.Judged != b.judgements(time.Time{}) || sum.Judged < 200 {
 		t.Fatalf("the same policy: %+v of %d, first %+v", sum, b.judgements(time.Time{}), found[:min(1, len(found))])
 	}
 	for _, ago := range []time.Duration{1, 3, 10, 100, 300} {

@@ -400,7 +400,7 @@ var catalogue = map[string]rules.Words{
 	"rules.norules":    {SV: "Boten letar inte efter det här. Människor avgör.", EN: "The bot does not look for this. People decide."},
 	"rules.what":       {SV: "Letar efter", EN: "Looks for"},
 	"rules.mode":       {SV: "Får göra", EN: "May do"},
-	"rules.hides":      {SV: "Har dolt", EN: "Has hidden"},
+	"rules.hides":      {SV: "Har velat dölja", EN: "Has wanted to hide"},
 	"rules.upheld":     {SV: "Människor höll med", EN: "People agreed"},
 	"rules.upheldof":   {SV: "%d av %d", EN: "%d of %d"},
 	"rules.routes":     {SV: "Vart vi hänvisar", EN: "Where we refer"},
