@@ -83,7 +83,7 @@ func (s *search) token(i int) {
 	for len(s.readings) > 0 && s.readings[0].First == i {
 		r := &s.readings[0]
 		s.readings = s.readings[1:]
-		if !whole || r.Last > i && len(t.Text) < 4 {
+		if !whole || r.Last > i && len(t.Text) < 4 || r.Disguise.Has(text.Masked) {
 			s.reading(r)
 		}
 	}

@@ -44,6 +44,7 @@ const (
 	hasDouble  // a doubled vowel
 	hasVariant // a Latin letter with a decoration that is not Swedish
 	hasForeign // a letter that is not Latin
+	hasStar    // a star at the end: a footnote, or one letter
 	hasColon   // an ending after a colon
 	joined     // no space between the token before and this one
 )

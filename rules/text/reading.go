@@ -44,12 +44,16 @@ func (f *Folded) lookAt(i int) {
 		return
 	}
 	before, after := f.beside(*p)
-	if p.marks&(hasMask|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || before != 0 || after != 0 {
+	if p.marks&(hasMask|hasStar|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || before != 0 || after != 0 {
 		start := len(f.cells)
 		var d Disguise
 		d |= f.sign(before)
 		d |= f.spell(t.Text)
 		d |= f.sign(after)
+		if p.marks&hasStar != 0 {
+			f.cell(Cell{Min: 1, Max: 1})
+			d |= Masked
+		}
 		f.reading(i, i, start, d|t.Disguise)
 		f.mend(t, p)
 	}

@@ -38,7 +38,7 @@ func TestTokens(t *testing.T) {
 		{"f*n, jä**a, *viktigt*, 2*3, fit**", "f*n/jä**a/viktigt/2/3/fit**"},
 		{"1d10t n1 ab12 covid19 2a 10k", "idiot/n1/ab12/covid19/2a/10k"},
 		{"jäääävla neeej mmm", "jävla/nej/mmm"},
-		{"ja👍nej 😂😂", "ja/👍/nej/😂/😂"},
+		{"priset* och slut* .", "priset/och/slut"}, {"ja👍nej 😂😂", "ja/👍/nej/😂/😂"},
 		{"0️⃣7️⃣0️⃣ ０７０", "070/070"},
 		{"a\x00b\xff\xfec", "abc"},
 		{"سأقتلك إذا", "سأقتلك/إذا"},

@@ -273,10 +273,18 @@ func (f *Folded) inner(i int, m *mark) int {
 	return f.masksEnd(i, n, m)
 }
 
-// masksEnd tells whether n masking characters up to buf[i] end a word (fit**): two stars or more, unless stars stand around it.
+// masksEnd tells whether n masking characters up to buf[i] end a word (fit**, sl* ihjäl): stars after two letters or more, with a
+// space after a single one, and no star before the word.
 func (f *Folded) masksEnd(i, n int, m *mark) int {
-	if *m&hasLetter == 0 || n < 2 || f.buf[i-1] != '*' || f.from > 0 && f.buf[f.from-1] == '*' {
+	if *m&hasLetter == 0 || n < 1 || f.buf[i-1] != '*' || f.from > 0 && f.buf[f.from-1] == '*' {
 		return 0
+	}
+	if n == 1 {
+		if i-f.from < 3 || i == len(f.buf) || f.buf[i] != ' ' {
+			return 0
+		}
+		*m |= hasStar
+		return i
 	}
 	*m |= hasMask
 	return i
@@ -388,6 +396,9 @@ func (f *Folded) add(t Token, p place) {
 		if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
 			p.marks &^= hasDouble // names: Aas, Meena
 		}
+		if p.marks&hasStar != 0 {
+			t.Text = strings.TrimSuffix(t.Text, "*")
+		}
 		if p.marks&hasColon != 0 && p.marks&hasMask == 0 {
 			t.Text = t.Text[:strings.IndexByte(t.Text, ':')]
 			if strings.Trim(t.Text, "0123456789") == "" {
@@ -423,7 +434,7 @@ func (f *Folded) strange(t Token, p place) bool {
 	if t.Kind == Link || t.Kind == Number && p.marks&joined == 0 {
 		return false
 	}
-	if p.marks&(hasMask|hasRun|hasDouble|hasVariant|hasForeign|joined) != 0 {
+	if p.marks&(hasMask|hasStar|hasRun|hasDouble|hasVariant|hasForeign|joined) != 0 {
 		return true
 	}
 	if p.marks&hasDigit != 0 && p.marks&hasLetter != 0 {
