@@ -316,9 +316,9 @@ func TestKillAtAnyMoment(t *testing.T) {
 		faults platformtest.Faults
 	}{
 		{"on a platform that works", 30, platformtest.Faults{WebhookDuplicate: 0.2, WebhookReorder: 0.2}},
-		{"on a platform that fails", 30, platformtest.Faults{HTTP500: 0.1, HTTP429: 0.02, Timeout: 0.02, TimeoutAfter: 0.03, HalfBody: 0.03, HangMS: 200,
+		{"on a platform that fails", 30, platformtest.Faults{HTTP500: 0.1, HTTP429: 0.005, Timeout: 0.02, TimeoutAfter: 0.03, HalfBody: 0.03, HangMS: 200,
 			WebhookDuplicate: 0.2, WebhookReorder: 0.2, WebhookDrop: 0.1, WebhookWrongSignature: 0.1, RemoveBeforeHide: 0.02,
-			Errors: []platformtest.GraphFault{{Code: 1, Share: 0.05}, {Code: 2, Share: 0.05}, {Code: 190, Subcode: 463, FirstCall: 60, LastCall: 75}}}},
+			Errors: []platformtest.GraphFault{{Code: 1, Share: 0.05}, {Code: 2, Share: 0.05}, {Code: 80001, FirstCall: 30, LastCall: 31}, {Code: 190, Subcode: 463, FirstCall: 60, LastCall: 75}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
