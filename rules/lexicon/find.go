@@ -311,7 +311,7 @@ func (s *search) follow(first, next int, node int32, d text.Disguise, depth int)
 // reading only.
 const (
 	stepsOfReading = 3_000
-	stepsOfText    = 150_000
+	stepsOfText    = 60_000
 )
 
 // candidates are the words that a reading may be.
