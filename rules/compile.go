@@ -215,6 +215,9 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileRoutes(v); err != nil {
 		return err
 	}
+	if p.second, err = newSecond(v, p.file.Policy.SecondReader); err != nil {
+		return err
+	}
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}

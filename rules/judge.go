@@ -25,6 +25,7 @@ type judge struct {
 	byName    map[string][]int  // rules by what they detect
 	routes    []compiledRoute
 	context   contextSets
+	second    second
 	pool      *sync.Pool
 }
 
@@ -83,6 +84,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.patterns()
 	w.detections()
 	w.circumstances(c)
+	w.secondOpinion()
 	v.Action, v.Escalate, v.Findings = w.action, w.escalate, w.findings
 	*w = weighing{}
 	v.Route = p.routeOf(s)

@@ -219,6 +219,8 @@ type policyFile struct {
 			Doubtful int  `yaml:"doubtful"`
 			Clear    int  `yaml:"clear"`
 		} `yaml:"repeat"`
+		// SecondReader is how far the reader that has learnt may go: shadow, the default, or flag.
+		SecondReader Mode `yaml:"second_reader"`
 	} `yaml:"policy"`
 	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
 	Context struct {
@@ -324,6 +326,13 @@ func (p *Policy) check() error {
 	r := p.file.Policy.Repeat
 	if r.Window == 0 || r.Doubtful < 1 || r.Clear < r.Doubtful {
 		return errors.New("policy.repeat needs a window and 1 <= doubtful <= clear")
+	}
+	switch p.file.Policy.SecondReader {
+	case "":
+		p.file.Policy.SecondReader = ModeShadow
+	case ModeShadow, ModeFlag:
+	default:
+		return errors.New("policy.second_reader must be shadow or flag: it never hides")
 	}
 	if p.file.Policy.HideQuota < 0 {
 		return errors.New("policy.hide_quota is negative")

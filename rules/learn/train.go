@@ -21,6 +21,8 @@ type Example struct {
 	Source     Source
 	// Classes are the signs of the word classes in it (see [Sign]).
 	Classes []uint32
+	// Settled is true when the rules know better: the reader is not asked about it, and the threshold need not heed it.
+	Settled bool
 }
 
 // Source is where an example comes from, and so what it is worth.
@@ -76,19 +78,24 @@ func Train(examples []Example, o Options) (*Model, error) {
 	return m, nil
 }
 
-// The shares of lawful comments that may score at the threshold or over: of our own, and of prose.
+// The shares of lawful texts that the reader may flag: of our own, and of prose. A text that the rules have settled counts as left
+// alone.
 const mostOurs, mostProse = 0.005, 0.001
 
 // chooseThreshold finds the least threshold that keeps to both shares.
 func chooseThreshold(examples []Example, scores []float64) float64 {
 	var ours, prose []float64
 	for i, e := range examples {
+		score := scores[i]
+		if e.Settled {
+			score = 0
+		}
 		switch {
 		case len(e.Categories) > 0:
 		case e.Source == Ours:
-			ours = append(ours, scores[i])
+			ours = append(ours, score)
 		case e.Source == Prose:
-			prose = append(prose, scores[i])
+			prose = append(prose, score)
 		}
 	}
 	return max(0.5, under(ours, mostOurs), under(prose, mostProse))

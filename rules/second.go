@@ -1,0 +1,95 @@
+package rules
+
+import (
+	"math/bits"
+	"strings"
+
+	"takhojd/platforms"
+	"takhojd/rules/learn"
+)
+
+// SecondReader is the id by which the second reader stands in findings, and in [Facts.Modes].
+const SecondReader = "second-reader"
+
+// second is the reader that has learnt (package learn), and what it needs to know of this policy. Without a model it says nothing.
+type second struct {
+	model *learn.Model
+	mode  Mode
+	signs [classWords * 64]uint32 // of the policy's word classes by number; 0 for those that only a pattern has
+}
+
+func newSecond(v *vocabulary, mode Mode) (second, error) {
+	m, err := learn.Default()
+	if err != nil {
+		return second{}, err
+	}
+	s := second{model: m, mode: mode}
+	for name, n := range v.numbers {
+		if !strings.HasPrefix(name, "=") {
+			s.signs[n] = learn.Sign(name)
+		}
+	}
+	return s, nil
+}
+
+// WithSecondReader is the policy with another second reader, for measuring; nil is none.
+func (p *Policy) WithSecondReader(m *learn.Model) *Policy {
+	other := *p
+	other.second.model = m
+	return &other
+}
+
+// Lesson is an example as the second reader learns from it: with the word classes that it has, and whether the rules settle it.
+func (p *Policy) Lesson(e learn.Example) learn.Example {
+	s := p.pool.Get().(*scratch)
+	defer p.pool.Put(s)
+	v := p.WithSecondReader(nil).Judge(platforms.Comment{Text: e.Text}, Facts{})
+	p.read(s, e.Text)
+	p.matchRules(s)
+	e.Classes = p.second.signsOf(&s.lattice.all, nil)
+	e.Settled = len(v.Findings) > 0 || len(s.hits) > 0
+	return e
+}
+
+func (r *second) signsOf(classes *classSet, to []uint32) []uint32 {
+	for i, word := range classes {
+		for ; word != 0; word &= word - 1 {
+			if sign := r.signs[i<<6+bits.TrailingZeros64(word)]; sign != 0 {
+				to = append(to, sign)
+			}
+		}
+	}
+	return to
+}
+
+// secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.
+// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there.
+func (w *weighing) secondOpinion() {
+	r := &w.p.second
+	if r.model == nil || len(w.findings) > 0 || len(w.s.hits) > 0 || w.s.lattice.n == 0 {
+		return
+	}
+	var room [96]uint32 // no comment has had more classes; if one has, append finds room
+	classes := r.signsOf(&w.s.lattice.all, room[:0])
+	likely := r.model.Violates(&w.s.folded, classes)
+	if likely < r.model.Threshold() {
+		return
+	}
+	mode := r.mode
+	if m, ok := w.facts.Modes[SecondReader]; ok && m == ModeShadow {
+		mode = m
+	}
+	guess, _ := r.model.Category(&w.s.folded, classes)
+	bullet := w.p.bullets[Category(guess)]
+	if bullet == nil {
+		return // a model of other categories than the policy's
+	}
+	action := limit(Flag, mode)
+	w.findings = append(w.findings, Finding{Category: bullet.ID, Rule: SecondReader, Action: action, Score: likely, Reason: Words{
+		SV: "Ingen regel slog till, men en statistisk läsare tycker att kommentaren liknar sådana som människor har flaggat. Den gissar på punkten ”" +
+			bullet.Published.SV + "” i kommentarsreglerna.",
+		EN: "No rule matched, but a statistical reader finds the comment like ones that people have flagged. It guesses the bullet “" +
+			bullet.Published.EN + "” of the comment policy.",
+	}})
+	w.conclude(action, false)
+}

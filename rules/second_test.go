@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"takhojd/platforms"
+	"takhojd/rules/learn"
+)
+
+// withLearnt is the built-in policy with a second reader that has learnt one thing: to frotz is a threat.
+func withLearnt(t *testing.T) *Policy {
+	t.Helper()
+	var examples []learn.Example
+	for _, who := range strings.Fields("ni vi hon han alla ingen tåget bussen kön vården läkaren chefen") {
+		examples = append(examples, learn.Example{Text: who + " väntar på bussen"}, learn.Example{Text: "i går åkte " + who + " hem"},
+			learn.Example{Text: "frotsa " + who + " nu", Categories: []string{"threat"}},
+			learn.Example{Text: who + " blir frotsade", Categories: []string{"insult"}})
+	}
+	m, err := learn.Train(examples, learn.Options{Bits: 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mustDefault(t).WithSecondReader(m)
+}
+
+func TestSecondReader(t *testing.T) {
+	p := withLearnt(t)
+	for name, c := range map[string]struct {
+		text    string
+		own     bool
+		facts   Facts
+		action  Action
+		speaks  bool
+		without Action
+	}{
+		"flags what the rules let stand": {text: "frotsa grannarna nu", action: Flag, speaks: true, without: Allow},
+		"is silent on what is lawful":    {text: "grannarna väntar på bussen", action: Allow, without: Allow},
+		"leaves a hide alone":            {text: "frotsa grannarna nu, din jävla idiot", action: Hide, without: Hide},
+		"is silent where a rule matched": {text: "Frotsa nu, du är ingen idiot", action: Allow, without: Allow},
+		"leaves our own alone":           {text: "frotsa grannarna nu", own: true, action: Allow, without: Allow},
+		"is silent on nothing":           {text: "", action: Allow, without: Allow},
+		"only counts in shadow": {text: "frotsa grannarna nu", facts: Facts{Modes: map[string]Mode{SecondReader: ModeShadow}},
+			action: Allow, speaks: true, without: Allow},
+		"is never raised to hide": {text: "frotsa grannarna nu", facts: Facts{Modes: map[string]Mode{SecondReader: ModeHide}},
+			action: Flag, speaks: true, without: Allow},
+	} {
+		comment := platforms.Comment{Text: c.text, Own: c.own}
+		v := p.Judge(comment, c.facts)
+		var said *Finding
+		for i := range v.Findings {
+			if v.Findings[i].Rule == SecondReader {
+				said = &v.Findings[i]
+			}
+		}
+		if v.Action != c.action || (said != nil) != c.speaks || v.Escalate {
+			t.Errorf("%s: %s (escalate %t) with finding %+v; want %s", name, v.Action, v.Escalate, said, c.action)
+		}
+		if said != nil && (said.Score < 0.5 || said.Start != 0 || said.End != 0 || said.Reason.SV == "" || said.Reason.EN == "" ||
+			!said.Category.Valid()) {
+			t.Errorf("%s: finding %+v", name, said)
+		}
+		if v := p.WithSecondReader(nil).Judge(comment, c.facts); v.Action != c.without {
+			t.Errorf("%s: %s without the second reader; want %s", name, v.Action, c.without)
+		}
+	}
+}
+
+func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
+	raw, err := os.ReadFile("policies/regionstockholm.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load := func(line string) error {
+		fsys := fstest.MapFS{"p.yaml": {Data: []byte(strings.Replace(string(raw), "second_reader: flag", line, 1))}}
+		lists, err := os.ReadDir("policies/lists")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range lists {
+			list, err := os.ReadFile("policies/lists/" + l.Name())
+			if err != nil {
+				t.Fatal(err)
+			}
+			fsys["lists/"+l.Name()] = &fstest.MapFile{Data: list}
+		}
+		p, err := Load(fsys, "p.yaml")
+		if err == nil && p.second.mode != ModeShadow {
+			t.Errorf("%q: mode %s; want shadow", line, p.second.mode)
+		}
+		return err
+	}
+	for _, line := range []string{"second_reader: shadow", ""} {
+		if err := load(line); err != nil {
+			t.Errorf("%q: %v", line, err)
+		}
+	}
+	for _, line := range []string{"second_reader: hide", "second_reader: 7"} {
+		if err := load(line); err == nil || !strings.Contains(err.Error(), "second_reader") {
+			t.Errorf("%q: %v; want a refusal that names it", line, err)
+		}
+	}
+}
