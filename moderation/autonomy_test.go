@@ -373,6 +373,9 @@ func TestHidesOfUnprovenRulesLeadTheList(t *testing.T) {
 	if got := strings.Join(list(), ", "); got != want {
 		t.Fatalf("hidden by the bot: %s; want %s", got, want)
 	}
+	if n := b.counts().BotHidden; n != 6 {
+		t.Errorf("the bar says %d, the list has 6", n)
+	}
 	items, err := b.BotHidden(context.Background(), 2)
 	if err != nil || len(items) != 2 || items[0].Why != moderation.Trial || items[1].Why != moderation.Trial {
 		t.Errorf("the first two: %+v %v", items, err)

@@ -103,15 +103,15 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 		f.Channel, string(f.Category), escalated, store.Time(m.now()), limit)
 }
 
+const fromBotHidden = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
+	WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id)`
+
 // BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
 // back (see [Item.Why]), then the rest, each newest first.
 func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
 	return m.items(ctx, `SELECT 0, c.id, c.channel, coalesce((SELECT CASE WHEN max(r.mode <> 'hide') = 1 THEN 'fallen' WHEN min(r.reviewed) < $2
 			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why,
-		d.category, c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state
-		FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
-		WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0
-		AND p.id > d.id) ORDER BY why <> '' DESC, c.state_at DESC, c.id DESC LIMIT $1`, limit, trialReviews)
+		d.category, c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state `+fromBotHidden+` ORDER BY why <> '' DESC, c.state_at DESC, c.id DESC LIMIT $1`, limit, trialReviews)
 }
 
 // Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
@@ -128,9 +128,13 @@ func (m *Moderator) Routed(ctx context.Context, limit int) ([]Item, error) {
 func (m *Moderator) Counts(ctx context.Context) (Counts, error) {
 	var n Counts
 	var oldest *int64
+	const most = 1000 // past that the bar says "1000" and the page shows the newest
 	err := m.db.View(ctx, func(tx *store.Tx) error {
 		if err := tx.QueryRow(`SELECT count(*), min(opened_at) FROM flags WHERE closed_at = 0`).Scan(&n.Flags, &oldest); err != nil {
 			return err
+		}
+		if err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 `+fromBotHidden+` LIMIT $1)`, most).Scan(&n.BotHidden); err != nil {
+			return err // counted and not listed: a list is put in order, which takes long when many wait
 		}
 		return tx.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 'dead') + (SELECT count(*) FROM inbox WHERE dead = 1),
 			(SELECT count(*) FROM outbox WHERE state = 'waiting') + (SELECT count(*) FROM inbox WHERE dead = 0)`).Scan(&n.Dead, &n.Waiting)
@@ -141,13 +145,8 @@ func (m *Moderator) Counts(ctx context.Context) (Counts, error) {
 	if oldest != nil {
 		n.Oldest = store.FromTime(*oldest)
 	}
-	const most = 1000 // past that the bar says "1000" and the page shows the newest
-	hidden, err := m.BotHidden(ctx, most)
-	if err != nil {
-		return n, err
-	}
 	routed, err := m.Routed(ctx, most)
-	n.BotHidden, n.Routed = len(hidden), len(routed)
+	n.Routed = len(routed)
 	return n, err
 }
 
