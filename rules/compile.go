@@ -19,6 +19,7 @@ func trailing(w uint64) int { return bits.TrailingZeros64(w) }
 // vocabulary is what the lists say: the classes, and the terms in each.
 type vocabulary struct {
 	numbers map[string]int // class → number
+	used    map[int]bool   // classes that a pattern names
 	common  map[int]bool   // classes of words that most comments have: no pattern waits for these alone
 	size    map[int]int    // how many forms each class has
 	forms   map[form]*classSet
@@ -34,7 +35,7 @@ type form struct {
 var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "money"}
 
 func newVocabulary() *vocabulary {
-	v := &vocabulary{numbers: make(map[string]int), common: make(map[int]bool), size: make(map[int]int),
+	v := &vocabulary{numbers: make(map[string]int), used: make(map[int]bool), common: make(map[int]bool), size: make(map[int]int),
 		forms: make(map[form]*classSet)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
@@ -58,7 +59,33 @@ func (v *vocabulary) number(name string) (int, error) {
 
 func (v *vocabulary) class(name string) (int, bool) {
 	n, ok := v.numbers[name]
+	if ok {
+		v.used[n] = true
+	}
 	return n, ok
+}
+
+// unused lists the classes that no pattern names, neither by themselves nor by a class that they belong to or that belongs to them.
+func (v *vocabulary) unused() (names []string) {
+	var used []string
+	for name, n := range v.numbers {
+		if v.used[n] {
+			used = append(used, name)
+		}
+	}
+	for name := range v.numbers {
+		if strings.HasPrefix(name, "=") || slices.Contains(specialClasses, name) {
+			continue
+		}
+		kin := func(u string) bool {
+			return u == name || strings.HasPrefix(name, u+".") || strings.HasPrefix(u, name+".")
+		}
+		if !slices.ContainsFunc(used, kin) {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	return names
 }
 
 // words makes a class of just these words, which a pattern names one by one.
@@ -225,6 +252,7 @@ func (p *Policy) compile(lists []list) error {
 		return err
 	}
 	p.index(v)
+	p.unused = v.unused()
 	p.pool = &sync.Pool{New: func() any { return new(scratch) }}
 	return nil
 }
@@ -379,16 +407,20 @@ func (p *Policy) index(v *vocabulary) {
 	p.byClass = make(map[int][]trigger)
 	for i := range p.rules {
 		for j, pat := range p.rules[i].find {
-			best, cost := -1, 1<<30
-			for k := range pat.parts[0].elements {
-				if c := pat.parts[0].elements[k].cost(v); c < cost {
-					best, cost = k, c
+			var best *element
+			cost := 1 << 30
+			for k := range pat.parts {
+				for n := range pat.parts[k].elements {
+					if e := &pat.parts[k].elements[n]; e.cost(v) < cost {
+						best, cost = e, e.cost(v)
+					}
 				}
 			}
-			if best < 0 {
-				continue // compileRule's check has refused these
+			if best == nil {
+				continue // a pattern that needs nothing matches nothing
 			}
-			set := pat.parts[0].elements[best].classes
+			pat.costly = cost >= commonCost
+			set := best.classes
 			for c := range classWords * 64 {
 				if set.has(c) {
 					p.byClass[c] = append(p.byClass[c], trigger{i, j})
@@ -398,6 +430,9 @@ func (p *Policy) index(v *vocabulary) {
 		}
 	}
 }
+
+// commonCost is what a class of common words costs: more than any class of rare ones.
+const commonCost = 100_000
 
 // cost guesses how often an element's classes are in a comment.
 func (e *element) cost(v *vocabulary) int {
@@ -409,7 +444,7 @@ func (e *element) cost(v *vocabulary) int {
 		if e.classes.has(c) {
 			cost += 10 + v.size[c]
 			if v.common[c] {
-				cost += 100_000
+				cost += commonCost
 			}
 		}
 	}

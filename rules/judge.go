@@ -22,6 +22,7 @@ type judge struct {
 	rules     []compiled
 	byClass   map[int][]trigger // what to try when a class is in a comment
 	triggers  classSet          // the classes that byClass has
+	unused    []string          // classes that no pattern names
 	byName    map[string][]int  // rules by what they detect
 	routes    []compiledRoute
 	context   contextSets

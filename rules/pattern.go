@@ -29,6 +29,7 @@ import (
 type pattern struct {
 	parts  []part
 	source string
+	costly bool // no word of it is rare: it is tried on nearly every comment
 }
 
 type part struct {
