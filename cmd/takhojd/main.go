@@ -7,7 +7,7 @@
 //	takhojd user        accounts of the console
 //	takhojd archive     list, show, verify and export the archive
 //	takhojd check       what the policy says of a text
-//	takhojd policy      test the policy file
+//	takhojd policy      test and lint the policy file
 //	takhojd backtest    what another policy would have done with the comments that came
 //	takhojd doctor      is everything as it must be?
 package main
