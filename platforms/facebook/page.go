@@ -179,6 +179,13 @@ func (p *Page) Fetch(ctx context.Context, ref platforms.Ref) (platforms.Comment,
 		return platforms.Comment{}, err
 	}
 	body, err := p.get(ctx, "fetch", ref.Comment, fb.Params{"fields": commentFields})
+	if errors.Is(err, platforms.ErrGone) {
+		// The platform answers so, too, to one who may no longer see the comment. Before anybody gives it up for gone, the token must
+		// have shown that it is still the page's own.
+		if tokenErr := p.belongs(ctx); tokenErr != nil {
+			return platforms.Comment{}, tokenErr
+		}
+	}
 	if err != nil {
 		return platforms.Comment{}, err
 	}

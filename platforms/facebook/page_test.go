@@ -278,6 +278,15 @@ func TestGoneIsAResult(t *testing.T) {
 	}
 }
 
+func TestWhatATokenMayNotSeeIsNotGone(t *testing.T) {
+	s := newSite(t, platformtest.Options{Faults: platformtest.Faults{Errors: []platformtest.GraphFault{{Code: 100, Subcode: 33, Action: "fetch"}}}},
+		func(cfg *facebook.Config) { cfg.PageToken = platformtest.UserToken })
+	c := s.write(t, platformtest.Comment{Text: "hej"})
+	if _, err := s.page.Fetch(soon(t), ref(c.ID)); errors.Is(err, platforms.ErrGone) || !errors.Is(err, platforms.ErrTokenDead) {
+		t.Errorf("%v, want ErrTokenDead", err)
+	}
+}
+
 func TestTheAuthorIsFaster(t *testing.T) {
 	s := newSite(t, platformtest.Options{Faults: platformtest.Faults{RemoveBeforeHide: 1}}, nil)
 	c := s.write(t, platformtest.Comment{Text: "fy"})
