@@ -103,7 +103,8 @@ func (v *visit) send(u update) error {
 // write sends a piece within a bounded time, whatever the server's own limits for ordinary pages are.
 func (v *visit) write(text string) error {
 	control := http.NewResponseController(v.w)
-	_ = control.SetWriteDeadline(time.Now().Add(sendLimit)) // not every ResponseWriter has deadlines; tests' have none
+	_ = control.SetWriteDeadline(time.Now().Add(sendLimit)) // not every ResponseWriter has deadlines: then there is none to keep
+	defer func() { _ = control.SetWriteDeadline(time.Time{}) }()
 	if _, err := v.w.Write([]byte(text)); err != nil {
 		return err
 	}

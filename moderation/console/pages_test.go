@@ -256,6 +256,24 @@ func TestEnglishByChoice(t *testing.T) {
 	}
 }
 
+func TestReasonsAreSaidOnce(t *testing.T) {
+	d := morning(t)
+	c := d.cases[3]
+	published := d.policy.Bullet(rules.Insult).Published
+	c.Verdict.Findings[0].Reason = rules.Words{SV: "Förolämpar: ”1d10t”, läst som ”idiot”. Punkten ”" + published.SV + "” i kommentarsreglerna.",
+		EN: "Insults: “1d10t”, read as “idiot”. The bullet “" + published.EN + "” of the comment policy."}
+	h := newHouse(t, d)
+	anna := h.as(t, h.open(t).base, "anna")
+	page := anna.get("/queue/3").body
+	if strings.Count(page, published.SV) != 1 || !strings.Contains(page, "läst som ”idiot”.<") || strings.Contains(page, `class="seen"`) {
+		t.Error("the bullet's wording, or the disguise, is said again in each reason")
+	}
+	anna.post("/language", url.Values{"language": {"en"}})
+	if page := anna.get("/queue/3").body; strings.Count(page, published.EN) != 1 {
+		t.Error("the bullet's wording is said again in English")
+	}
+}
+
 func TestNearestOfTheThread(t *testing.T) {
 	c := moderation.Case{Ref: platforms.Ref{Comment: "here"}}
 	add := func(id, parent string) {

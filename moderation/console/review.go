@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -343,7 +344,7 @@ func (v *visit) groups(verdict rules.Verdict) []reasonGroup {
 				continue
 			}
 			said[key] = true
-			g.Findings = append(g.Findings, f)
+			g.Findings = append(g.Findings, brief(f, v.s.desk.Policy().Bullet(category)))
 			if claim, ok := v.claimOf(f); ok {
 				g.Claims = append(g.Claims, claim)
 			}
@@ -353,6 +354,17 @@ func (v *visit) groups(verdict rules.Verdict) []reasonGroup {
 		}
 	}
 	return groups
+}
+
+// brief leaves out of a finding's reason what stands right above it: the bullet's own wording. What a disguise was read as is said
+// once.
+func brief(f rules.Finding, bullet rules.Bullet) rules.Finding {
+	f.Reason.SV, _, _ = strings.Cut(f.Reason.SV, " Punkten ”"+bullet.Published.SV+"”")
+	f.Reason.EN, _, _ = strings.Cut(f.Reason.EN, " The bullet “"+bullet.Published.EN+"”")
+	if f.SeenAs != "" && strings.Contains(f.Reason.SV, f.SeenAs) {
+		f.SeenAs = ""
+	}
+	return f
 }
 
 // claimOf finds what the register of claims knows: a disinformation rule is named disinformation/<claim>.

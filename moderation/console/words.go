@@ -62,6 +62,8 @@ var catalogue = map[string]rules.Words{
 	"list.serious":       {SV: "Allvarligt:", EN: "Serious:"},
 	"list.question":      {SV: "Fråga", EN: "Question"},
 	"list.pictures":      {SV: "bilder: %d", EN: "pictures: %d"},
+	"list.trial":         {SV: "Ny regel", EN: "New rule"},
+	"list.fallen":        {SV: "Regeln har ofta fel", EN: "The rule is often wrong"},
 	"list.taken":         {SV: "Tagen av %s", EN: "Taken by %s"},
 	"list.oldest":        {SV: "Äldsta väntar:", EN: "Oldest waits:"},
 	"list.nothing":       {SV: "Inget här med det urvalet.", EN: "Nothing here with this selection."},

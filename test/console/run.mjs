@@ -39,17 +39,19 @@ function startDemo() {
 		for (const w of [...waiting]) w();
 	});
 	demo.stderr.pipe(process.stderr);
+	let ended;
+	demo.once("exit", code => { ended = new Error(`the demo ended with ${code}`); for (const w of [...waiting]) w(); });
 	const line = pattern => new Promise((resolve, reject) => {
 		const timer = setTimeout(() => reject(new Error(`the demo did not print ${pattern}`)), 4 * patience);
 		const look = () => {
 			const found = lines.map(l => l.match(pattern)).find(Boolean);
-			if (!found) return;
+			if (!found && !ended) return;
 			clearTimeout(timer);
 			waiting.splice(waiting.indexOf(look), 1);
-			resolve(found);
+			if (found) resolve(found);
+			else reject(ended);
 		};
 		waiting.push(look);
-		demo.once("exit", code => reject(new Error(`the demo ended with ${code}`)));
 		look();
 	});
 	return { demo, line };
@@ -162,7 +164,9 @@ try {
 		assert.equal(await page.locator(".this .state.hidden").count(), 1);
 		const seen = await context.newPage();
 		await seen.goto(publicPage);
-		for (const post of await seen.locator("a[href]").evaluateAll(links => links.map(a => a.href))) {
+		const posts = await seen.locator("a[href]").evaluateAll(links => links.map(a => a.href));
+		assert.ok(posts.length > 0, "the public page leads to no post");
+		for (const post of posts) {
 			await seen.goto(post);
 			assert.ok(!(await seen.locator("body").innerText()).includes(text), `the hidden comment still stands on ${post}`);
 		}
@@ -179,7 +183,7 @@ try {
 		await page.keyboard.press("Escape");
 		await reason.waitFor({ state: "hidden" });
 		assert.equal(await current(), id);
-		await page.keyboard.press("e");
+		await page.keyboard.press("b");
 		await reason.waitFor();
 		await page.locator("dialog[open] [data-cancel]").click();
 		await reason.waitFor({ state: "hidden" });
@@ -239,7 +243,7 @@ try {
 	await check("the archive is verified, with its progress shown", async () => {
 		await page.goto(base + "/archive/verify");
 		await page.getByRole("button", { name: "Starta kontrollen" }).click();
-		await page.getByText("Arkivet är oförändrat.").waitFor();
+		await page.getByRole("main").getByText("Arkivet är oförändrat.").waitFor();
 	});
 
 	await check("without JavaScript one can decide, be asked once more, and undo", async () => {
