@@ -1,6 +1,6 @@
 module takhojd
 
-go 1.26.8
+go 1.26.0
 
 require (
 	github.com/TwiN/go-away v1.6.13
