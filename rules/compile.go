@@ -245,6 +245,7 @@ func (p *Policy) compile(lists []list) error {
 	if p.second, err = newSecond(v, p.file.Policy.SecondReader); err != nil {
 		return err
 	}
+	p.version = p.second.version(p.version)
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ func versionOf(name string, raw []byte, lists []list) string {
 	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
-// Version is the first 16 hexadecimal digits of a SHA-256 over all the policy's files.
+// Version is the first 16 hexadecimal digits of a SHA-256 over all the policy's files, the second reader's among them.
 func (p *Policy) Version() string { return p.version }
 
 // Name is the authority whose policy this is.

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"math/bits"
 	"strings"
 
@@ -30,6 +32,12 @@ func newSecond(v *vocabulary, mode Mode) (second, error) {
 		}
 	}
 	return s, nil
+}
+
+// version is a policy's version with the reader's in it: another reader may give another verdict.
+func (r *second) version(policy string) string {
+	sum := sha256.Sum256([]byte(policy + r.model.Version()))
+	return hex.EncodeToString(sum[:8])
 }
 
 // WithSecondReader is the policy with another second reader, for measuring; nil is none.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +73,7 @@ func load(file []byte) (*Model, error) {
 		return nil, errors.New("the checksum is wrong: the file is cut off or changed")
 	}
 	r := reader{rest: body[len(magic):]}
-	m := &Model{threshold: r.probability(), names: r.names()}
+	m := &Model{threshold: r.probability(), names: r.names(), version: hex.EncodeToString(sum[:8])}
 	m.violates = r.table(1)
 	m.category = r.table(len(m.names))
 	switch {

@@ -28,7 +28,11 @@ type Model struct {
 	// what needs a person apart.
 	violates, category table
 	names              []string
+	version            string
 }
+
+// Version is the first 16 hexadecimal digits of the SHA-256 at the end of the file that the model was loaded from; empty when it was not.
+func (m *Model) Version() string { return m.version }
 
 // Threshold is the probability from which on a comment is worth a person's look, though no rule found anything. It is set by [Train],
 // on comments that the model that scored them had not seen.

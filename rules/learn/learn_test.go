@@ -140,6 +140,9 @@ func TestSaveAndLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := fold("hon är en quuxare")
+	if again, err := Load(file); err != nil || len(read.Version()) != 16 || again.Version() != read.Version() {
+		t.Errorf("versions %q and %q of one file: %v", read.Version(), again.Version(), err)
+	}
 	if read.Threshold() != m.Threshold() || read.Violates(f, nil) != m.Violates(f, nil) {
 		t.Error("the model read is not the model written")
 	}
