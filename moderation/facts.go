@@ -44,7 +44,7 @@ func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (b
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band0 = $4 AND at >= $3 UNION
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band1 = $5 AND at >= $3 UNION
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band2 = $6 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band3 = $7 AND at >= $3 LIMIT $8) AND comment <> $9`,
+		SELECT comment FROM fingerprints WHERE channel = $1 AND band3 = $7 AND at >= $3 ORDER BY comment LIMIT $8) AND comment <> $9`,
 		c.ref.Channel, int64(print.Exact), since, int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3]), mostCandidates, c.id)
 	if err != nil {
 		return 0, 0, fmt.Errorf("repetition: %w", err)
