@@ -130,6 +130,7 @@ func TestMediaIsShownSafely(t *testing.T) {
 	d := morning(t)
 	png := d.keep("image/png", picture())
 	svg := d.keep("image/svg+xml", []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`))
+	pdf := d.keep("application/pdf", []byte("%PDF-1.7"))
 	liar := d.keep("image/png", []byte(`<html><script>alert(1)</script>`))
 	h := newHouse(t, d)
 	anna := h.as(t, h.open(t).base, "anna")
@@ -139,6 +140,7 @@ func TestMediaIsShownSafely(t *testing.T) {
 		"a picture":                 {png, "image/png", "inline"},
 		"a picture that can run":    {svg, "application/octet-stream", "attachment"},
 		"a page called a picture":   {liar, "application/octet-stream", "attachment"},
+		"a document":                {pdf, "application/octet-stream", "attachment"},
 		"a name that is no SHA-256": {"..%2f..%2fetc", "", ""},
 		"unknown":                   {strings.Repeat("0", 64), "", ""},
 	} {

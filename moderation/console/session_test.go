@@ -4,11 +4,15 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"takhojd/moderation"
 	"takhojd/moderation/store"
@@ -369,7 +373,16 @@ func TestEventsTellOfNewFlagsAndEndWithTheServer(t *testing.T) {
 	d.mu.Unlock()
 	await(t, lines, `"flags":7,"botHidden":2,"routed":2,"dead":1,"opened":[1011]`)
 	h.Close()
-	for range lines { // it ends: the loop does
+	deadline := time.After(5 * time.Second)
+	for {
+		select {
+		case _, open := <-lines:
+			if !open {
+				return
+			}
+		case <-deadline:
+			t.Fatal("the stream outlives the server")
+		}
 	}
 }
 
@@ -396,5 +409,45 @@ func TestStreamsSessionIsReadAnew(t *testing.T) {
 	}
 	if v.stillIn() {
 		t.Error("a session that was ended goes on listening")
+	}
+}
+
+// TestLogHoldsNoWordsOfOthers decides, fails and logs in, and reads the log: routes and accounts stand there, no comment and no name.
+func TestLogHoldsNoWordsOfOthers(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	core, seen := observer.New(zap.DebugLevel)
+	h.log = zap.New(core)
+	mats := h.as(t, h.open(t).base, "mats")
+	mats.get("/queue/3")
+	mats.post("/case/3/decide", decision(d.cases[3], moderation.Hide, "reason", "hemligt skäl"))
+	mats.post("/login", url.Values{"name": {"lösenord i fel fält"}, "password": {"hemligt ord"}})
+	var kept int
+	if err := h.db.View(context.Background(), func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT count(*) FROM login_attempts WHERE account <> '?'`).Scan(&kept)
+	}); err != nil || kept != 0 {
+		t.Errorf("what was typed into the wrong field is kept: %d, %v", kept, err)
+	}
+	d.fail["Counts"] = errors.New("the desk is broken")
+	if got := mats.get("/help"); got.status != http.StatusInternalServerError {
+		t.Fatalf("a broken desk: %d", got.status)
+	}
+	var log strings.Builder
+	for _, entry := range seen.All() {
+		log.WriteString(entry.Message)
+		for key, value := range entry.ContextMap() {
+			fmt.Fprintf(&log, " %s=%v", key, value)
+		}
+		log.WriteString("\n")
+	}
+	for _, need := range []string{"POST /case/{comment}/decide", "account=mats", "the desk is broken"} {
+		if !strings.Contains(log.String(), need) {
+			t.Errorf("the log lacks %q:\n%s", need, log.String())
+		}
+	}
+	for _, bad := range []string{"Kenta", "1d10t", "hemligt", "fel fält"} {
+		if strings.Contains(log.String(), bad) {
+			t.Errorf("the log holds %q:\n%s", bad, log.String())
+		}
 	}
 }
