@@ -243,19 +243,26 @@ func (c *comment) asPlatform(m *Moderator) platforms.Comment {
 		Attachments: c.attachments, Posted: c.posted, Permalink: c.permalink, Hidden: c.state == Hidden}
 }
 
-// categories returns a verdict's categories as they stand in the database, and the gravest.
+// categories returns a verdict's categories as they stand in the database, and the gravest of those that decided it: a hidden insult
+// with a link in it is an insult.
 func (w *walk) categories(v rules.Verdict) (all string, gravest rules.Category) {
 	found := v.Categories()
 	if len(found) == 0 {
 		return "", ""
 	}
 	words := make([]string, len(found))
-	severity := -1
-	policy := w.m.Policy()
 	for i, c := range found {
 		words[i] = string(c)
-		if s := policy.Bullet(c).Severity; s > severity {
-			severity, gravest = s, c
+	}
+	policy := w.m.Policy()
+	rank := -1
+	for _, f := range v.Findings {
+		r := policy.Bullet(f.Category).Severity
+		if f.Action == v.Action {
+			r += escalated
+		}
+		if r > rank {
+			rank, gravest = r, f.Category
 		}
 	}
 	return " " + strings.Join(words, " ") + " ", gravest
