@@ -1,10 +1,10 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"takhojd/platforms"
@@ -178,20 +178,40 @@ func TestJudgeIsTheSameAtOnceAndAgain(t *testing.T) {
 	all.Wait()
 }
 
-// TestLongCommentsEndSoon: 60,000 characters of what gives patterns most to do. The bound is generous: a loaded machine passes
-// it, quadratic matching does not.
-func TestLongCommentsEndSoon(t *testing.T) {
+// longTexts are 60,000 characters of what gives patterns most to do.
+func longTexts() map[string]string {
+	texts := make(map[string]string)
+	for _, piece := range []string{"du är en ", "jag ska ", "idiot ", "a ", "i d i o t ", "alla borde ", "vaccin ", "😂", "å", "f*n ", "muslimer ska ",
+		"\x00", "((("} {
+		texts[piece] = strings.Repeat(piece, 60_000/utf8.RuneCountInString(piece))
+	}
+	return texts
+}
+
+// TestALimitIsNeverSilence: a threat behind 60,000 characters of padding is found, or the comment is flagged as not read to its end.
+func TestALimitIsNeverSilence(t *testing.T) {
 	p := mustDefault(t)
-	for _, piece := range []string{"du är en ", "jag ska ", "idiot ", "a ", "döda dig ", "i d i o t ", "alla borde ", "vaccin ", "😂", "å", "f*n ",
-		"muslimer ska ", "\x00", "((("} {
-		text := strings.Repeat(piece, 60_000/utf8.RuneCountInString(piece))
-		begun := time.Now()
-		judgeText(t, p, text)
-		if took := time.Since(begun); took > 2*time.Second {
-			t.Errorf("60,000 characters of %q took %v", piece, took)
-		} else {
-			t.Logf("%q: %v", piece, took)
+	for piece, padding := range longTexts() {
+		v := judgeText(t, p, padding+". Jag ska döda dig.")
+		if v.Action == Allow {
+			t.Errorf("a threat behind 60,000 characters of %q was allowed", piece)
 		}
+	}
+	unread := judgeText(t, p, longTexts()["jag ska "]+". Idioten på tv mördar en docka.")
+	if !slices.ContainsFunc(unread.Findings, func(f Finding) bool { return f.Rule == "spam/unread" }) {
+		t.Error("a comment that uses up all steps does not say so")
+	}
+}
+
+// BenchmarkLongest judges comments of 60,000 characters: the bound is 20 ms on one core.
+func BenchmarkLongest(b *testing.B) {
+	p := mustDefault(b)
+	for piece, text := range longTexts() {
+		b.Run(strings.TrimSpace(piece), func(b *testing.B) {
+			for b.Loop() {
+				p.Judge(platforms.Comment{Text: text}, Facts{})
+			}
+		})
 	}
 }
 
