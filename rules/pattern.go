@@ -15,6 +15,7 @@ import (
 // Elements stand in a row and match consecutive words of one sentence:
 //
 //	{a} {a|b}   a word of the class a (or b); classes are the sections of the files in lists/
+//	{a|b+c|d}   a word of a or b that is of c or d too, as a compound of both
 //	word        that word; (this|that) either
 //	x?  x*  x+  none or one; any number; one or more (at most 6)
 //	..  ..5     up to 3 (5) words of any kind
@@ -42,6 +43,7 @@ type part struct {
 type element struct {
 	kind     elementKind
 	classes  classSet
+	too      classSet // of which the word must be as well, unless it is empty
 	min, max int
 	not      bool
 }
@@ -201,14 +203,13 @@ func (e *element) fill(field string, names namer) error {
 		if !braces {
 			return fmt.Errorf("%q has no }", field)
 		}
-		for _, name := range strings.Split(inner, "|") {
-			c, ok := names.class(name)
-			if !ok {
-				return fmt.Errorf("no class %q in the lists", name)
+		inner, too, both := strings.Cut(inner, "+")
+		if both {
+			if err := e.too.named(too, names); err != nil {
+				return err
 			}
-			e.classes.add(c)
 		}
-		return nil
+		return e.classes.named(inner, names)
 	}
 	field = strings.TrimSuffix(strings.TrimPrefix(field, "("), ")")
 	if strings.ContainsAny(field, "{}()<>") || field == "" {
@@ -219,6 +220,18 @@ func (e *element) fill(field string, names namer) error {
 		return err
 	}
 	e.classes.add(c)
+	return nil
+}
+
+// named adds the classes of a list of names with | between them.
+func (s *classSet) named(list string, names namer) error {
+	for _, name := range strings.Split(list, "|") {
+		c, ok := names.class(name)
+		if !ok {
+			return fmt.Errorf("no class %q in the lists", name)
+		}
+		s.add(c)
+	}
 	return nil
 }
 
@@ -322,7 +335,7 @@ func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
 		} else {
 			before := m.sent
 			for _, x := range m.l.edgesAt(pos) {
-				if !m.l.sets[x.set].meets(&el.classes) {
+				if !m.l.sets[x.set].meets(&el.classes) || !m.too(el, &x) {
 					continue
 				}
 				m.sent = m.l.sentenceOf(int(x.to) - 1)
@@ -346,7 +359,20 @@ func (m *matcher) next(el *element, pos int32) bool {
 		return false
 	}
 	for _, x := range m.l.edgesAt(pos) {
-		if m.l.sets[x.set].meets(&el.classes) {
+		if m.l.sets[x.set].meets(&el.classes) && m.too(el, &x) {
+			return true
+		}
+	}
+	return false
+}
+
+// too tells whether the word that was found to be x is also what else the element asks for.
+func (m *matcher) too(el *element, x *edge) bool {
+	if el.too == (classSet{}) {
+		return true
+	}
+	for _, y := range m.l.edgesAt(x.from) {
+		if y.to == x.to && m.l.sets[y.set].meets(&el.too) {
 			return true
 		}
 	}
