@@ -32,14 +32,14 @@ type form struct {
 }
 
 // The classes of tokens that are no words of the lists.
-var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "money"}
+var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "fullname", "swedishname", "money"}
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{numbers: make(map[string]int), used: make(map[int]bool), common: make(map[int]bool), size: make(map[int]int),
 		forms: make(map[form]*classSet)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
-		v.common[n] = name != "name" && name != "money"
+		v.common[n] = !strings.HasSuffix(name, "name") && name != "money"
 	}
 	return v
 }
@@ -286,15 +286,17 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		}
 		terms[k].Forms = append(terms[k].Forms, f.text)
 	}
-	special := func(class string) int32 {
+	special := func(classes ...string) int32 {
 		var set classSet
-		n, _ := v.class(class)
-		set.add(n)
+		for _, class := range classes {
+			n, _ := v.class(class)
+			set.add(n)
+		}
 		p.sets = append(p.sets, set)
 		return int32(len(p.sets) - 1)
 	}
 	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
-		symbol: special("symbol"), name: special("name")}
+		symbol: special("symbol"), name: special("name"), fullName: special("name", "fullname"), swedishName: special("name", "fullname", "swedishname")}
 	var all []lexicon.Term
 	for _, t := range terms {
 		p.terms += len(t.Forms)

@@ -15,7 +15,7 @@ type lattice struct {
 	sets   []classSet // of the policy: what edge.set counts in
 	edges  []edge     // by first token
 	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
-	named  []span     // the tokens of each person named
+	named  []named    // the tokens of each person named
 	sent   []int32    // the sentence of each token
 	asks   []bool     // whether each sentence is a question
 	all    classSet   // every class in the comment
@@ -27,6 +27,14 @@ type edge struct {
 	set      int32
 	disguise text.Disguise
 	form     string
+}
+
+// named is where a person is named, and whether by first name and surname: one who can be told from others, and no politician.
+type named struct {
+	span
+	full bool
+	// swedish: the surname has a Swedish form, which news from abroad and famous names seldom have.
+	swedish bool
 }
 
 func (l *lattice) edgesAt(i int32) []edge { return l.edges[l.first[i]:l.first[i+1]] }
@@ -103,7 +111,14 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 		place(m.First, edge{from: int32(m.First), to: int32(m.Last + 1), set: int32(m.Value), disguise: m.Disguise, form: m.Form})
 	}
 	for _, n := range l.named {
-		place(int(n.start), edge{from: n.start, to: n.end, set: special.name})
+		set := special.name
+		switch {
+		case n.full && n.swedish:
+			set = special.swedishName
+		case n.full:
+			set = special.fullName
+		}
+		place(int(n.start), edge{from: n.start, to: n.end, set: set})
 	}
 	// Now first[i+1] is the beginning of token i's room: move down by one.
 	copy(l.first, l.first[1:l.n+1])
@@ -123,7 +138,7 @@ func (l *lattice) people(people []person) {
 			end++
 		}
 		if end > i {
-			l.named = append(l.named, span{int32(i), int32(end)})
+			l.named = append(l.named, named{span{int32(i), int32(end)}, p.full && !p.public && !p.writer, p.swedish})
 		}
 	}
 }
@@ -169,7 +184,7 @@ func (l *lattice) abbreviated(i int) bool {
 }
 
 // specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
-type specialSets struct{ number, money, mention, hashtag, link, symbol, name int32 }
+type specialSets struct{ number, money, mention, hashtag, link, symbol, name, fullName, swedishName int32 }
 
 func (s *specialSets) of(t *text.Token, whole string) int32 {
 	switch t.Kind {

@@ -77,6 +77,8 @@ type person struct {
 	// full is true when first name and surname both stand there: without a surname, a first name and a role or kinship ("min
 	// granne Roger") still makes a person.
 	full bool
+	// swedish is true when the surname has the form that only Swedish surnames have.
+	swedish bool
 	// role is true when a title, occupation or kinship stands before the name ("doktor", "min granne", "kontrollanten").
 	role bool
 	// public is true for those who answer for the region's politics: list officials.txt.

@@ -128,6 +128,7 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	}
 	p := person{full: surname, role: role, public: political || r.party(last), writer: r.signature(i, last), first: i, last: last}
 	p.start, p.end = r.span(int(r.words[i].start), int(r.words[last].end))
+	p.swedish = surname && swedishSurname(r.bytes(last))
 	if surname && within1(d.politicians, string(r.low[r.words[i].start:r.words[last].end])) {
 		p.public = true
 	}
@@ -254,6 +255,21 @@ func clearSurname(w []byte) bool {
 		}
 	}
 	return strongSurname(w)
+}
+
+// swedishSurname tells whether a surname that stands after a first name is of a Swedish form. It may be freer than clearSurname, which has
+// no first name to lean on.
+func swedishSurname(w []byte) bool {
+	w = bytes.TrimSuffix(w, []byte("s"))
+	for _, end := range [...]string{"blom", "hjelm", "hielm", "feldt", "hammar", "dal", "hed", "rud", "blad", "klint", "strand", "brink", "vik", "lind",
+		"löf", "stam", "by", "näs", "ås", "falk", "hage", "mo", "ryd", "lid", "höök", "sten", "stén", "lén", "rén", "dén", "lin", "nell", "ander",
+		"gård", "bro", "kull", "skiöld", "sköld", "stierna", "stjärna", "crona", "krona", "rot", "kärr", "rönn", "torn", "tvist", "holt", "mell", "sjöö", "röd",
+		"löv", "gran", "hus", "rosén", "nér", "bom", "bladh", "wall", "qvarn", "kvarn", "stad", "bo", "ner", "lött", "löt", "bark", "fjäll", "ros", "rik", "malm", "slätt", "mar", "åker"} {
+		if len(w) >= len(end)+2 && bytes.HasSuffix(w, []byte(end)) {
+			return true
+		}
+	}
+	return clearSurname(w)
 }
 
 // saint tells whether word i is the name of a saint, and so of a place: "S:t Göran", "Sankt Erik".
