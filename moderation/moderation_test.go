@@ -541,9 +541,8 @@ func TestHiddenElsewhere(t *testing.T) {
 
 func TestOwnCommentsAreLeftAlone(t *testing.T) {
 	d := sit(t)
-	e := d.write("c1", "Region Stockholm", insult)
-	e.Comment.Own = true
-	d.tell(e)
+	c := platforms.Comment{Ref: ref("c1"), Post: "p1", Author: platforms.Author{ID: "1", Name: "Region Stockholm"}, Own: true, Text: insult, Posted: d.clock.now()}
+	d.tell(d.put(c, platforms.Added))
 	if k := d.of("c1"); k.Decision != nil || d.platform.count("hide c1") != 0 {
 		t.Errorf("%+v", k.Decision)
 	}

@@ -44,7 +44,7 @@ func TestDecideShowsTheNextAndOffersUndo(t *testing.T) {
 	if again := mats.get("/queue/3"); strings.Contains(again.body, "Beslutat") {
 		t.Error("what was done is said twice")
 	}
-	want := moderation.Resolution{Comment: 2, Revision: "rev-2", Flag: 1002, Action: moderation.Hide, By: "mats", Reason: "Bryter mot kommentarsreglerna: känsliga uppgifter"}
+	want := moderation.Resolution{Comment: 2, Revision: "rev-2", Flag: 1002, Action: moderation.Hide, By: "mats", Reason: "Bryter mot kommentarsreglerna: personuppgifter"}
 	if len(d.resolved) != 1 || d.resolved[0] != want {
 		t.Errorf("resolved %+v, want %+v", d.resolved, want)
 	}
