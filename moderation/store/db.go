@@ -330,7 +330,9 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer func() { db.readers <- s }()
 	tx := &Tx{ctx: ctx, s: s}
-	if _, err := s.conn.ExecContext(ctx, "BEGIN DEFERRED"); err != nil {
+	// Told of a cancelled ctx, the driver says that BEGIN failed when it did not, and the connection would be stuck in a
+	// transaction that nobody ends: every View that gets it later would fail. So only what fn reads can be cancelled.
+	if _, err := s.conn.ExecContext(context.WithoutCancel(ctx), "BEGIN DEFERRED"); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
 	defer func() { _, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,5 +169,39 @@ func TestTimesKeepTheirInstant(t *testing.T) {
 	}
 	if !store.FromTime(store.Time(time.Time{})).IsZero() {
 		t.Error("never became sometime")
+	}
+}
+
+// leaving is a context that is cancelled the moment it is asked for the so-manieth time.
+type leaving struct {
+	context.Context
+	cancel context.CancelFunc
+	asks   atomic.Int32
+}
+
+func (l *leaving) Done() <-chan struct{} {
+	if l.asks.Add(-1) == 0 {
+		l.cancel()
+	}
+	return l.Context.Done()
+}
+
+// A browser that leaves while its page is made must not take a connection with it.
+func TestCancelledViewsLeaveTheConnectionsUsable(t *testing.T) {
+	db := open(t)
+	for round := range 20000 { // the moment that does harm is short
+		ctx, cancel := context.WithCancel(context.Background())
+		l := &leaving{Context: ctx, cancel: cancel}
+		l.asks.Store(int32(round%8 + 1))
+		_ = db.View(l, func(tx *store.Tx) error {
+			var n int
+			return tx.QueryRow(`SELECT count(*) FROM decisions`).Scan(&n)
+		})
+		cancel()
+	}
+	for range 32 { // more than there are connections
+		if err := db.View(context.Background(), func(*store.Tx) error { return nil }); err != nil {
+			t.Fatalf("a view after others were cancelled: %v", err)
+		}
 	}
 }
