@@ -187,6 +187,13 @@ func (d *dispatcher) end(j job) {
 	d.wakeUp()
 }
 
+// working tells whether something is being done with a comment at this moment.
+func (d *dispatcher) working(comment int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.busy[comment]
+}
+
 // pause lets a channel rest.
 func (d *dispatcher) pause(channel string, until time.Time) {
 	d.mu.Lock()
@@ -223,9 +230,17 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 }
 
 // stillWaiting tells whether the job is still to be done: a person may have taken it back since it was listed.
+//
+// What can't be undone takes the writer's turn to ask. Whoever takes it back in time has then done so before us; whoever comes after us
+// is told that it is too late. A snapshot could be older than an undo that is being committed.
 func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
+	look := m.db.View
+	switch j.action {
+	case "delete", "block", "reply", "private-reply":
+		look = m.db.Update
+	}
 	var n int
-	err := m.db.View(ctx, func(tx *store.Tx) error {
+	err := look(ctx, func(tx *store.Tx) error {
 		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE id = $1 AND state = 'waiting'`, j.id).Scan(&n)
 	})
 	return n == 1, err
@@ -340,17 +355,13 @@ func (m *Moderator) settle(ctx context.Context, j job, o outcome) {
 
 // finish settles a job that came to an end.
 func (w *walk) finish(j job, o outcome) error {
-	r, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3
-		WHERE id = $1 AND state = 'waiting'`, j.id, o.result, w.now)
-	if err != nil {
+	var was string
+	if err := w.tx.QueryRow(`SELECT state FROM outbox WHERE id = $1`, j.id).Scan(&was); err != nil {
 		return err
 	}
-	n, err := r.RowsAffected()
-	if err != nil {
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3 WHERE id = $1`,
+		j.id, o.result, w.now); err != nil {
 		return err
-	}
-	if n == 0 {
-		return w.tooLate(j, o)
 	}
 	w.logs = append(w.logs, func() {
 		w.m.metrics.settled.WithLabelValues(j.channel, j.action, o.result).Inc()
@@ -370,6 +381,11 @@ func (w *walk) finish(j job, o outcome) error {
 	}
 	if err := w.answered(c, j, o); err != nil {
 		return err
+	}
+	if was == "cancelled" {
+		if err := w.turnBack(c, j, o); err != nil {
+			return err
+		}
 	}
 	if o.reread != nil {
 		w.inbox = true
@@ -415,25 +431,22 @@ func (w *walk) effect(j job, o outcome) string {
 	return ""
 }
 
-// tooLate handles a job that a person took back while the platform was doing it: what was done is undone.
-func (w *walk) tooLate(j job, o outcome) error {
-	if j.action != "hide" || o.state != Hidden {
-		return nil
-	}
-	c, err := loadID(w.tx, j.comment)
-	if err != nil {
-		return err
-	}
-	c.state, c.stateAt, c.stateBy = Hidden, w.now, "takhojd"
-	if err := w.save(c); err != nil {
-		return err
-	}
+// turnBack handles a job that a person called off while the platform was doing it: what was done is undone. A deletion can't be; the
+// books say what happened.
+func (w *walk) turnBack(c *comment, j job, o outcome) error {
 	d, err := w.decisionOn(c)
 	if err != nil {
 		return err
 	}
-	d.record = j.record
-	return w.enqueue(d, "restore", "", 0)
+	switch {
+	case j.action == "hide" && o.state == Hidden && !d.action.removes():
+		err = w.showAgain(c, d)
+	case j.action == "restore" && o.state == Standing:
+		if err = w.hideAgain(c, d); err == nil {
+			err = w.save(c)
+		}
+	}
+	return err
 }
 
 // postpone lets a job wait after a failure, as long as the failure says; a job that can't be done becomes a dead letter, and its
@@ -444,9 +457,13 @@ func (w *walk) postpone(j job, cause error) error {
 	if dead {
 		state = "dead"
 	}
-	if _, err := w.tx.Exec(`UPDATE outbox SET state = $2, attempts = attempts + $3, not_before = $4, error = $5 WHERE id = $1 AND state = 'waiting'`,
-		j.id, state, counts, at, cause.Error()); err != nil {
+	r, err := w.tx.Exec(`UPDATE outbox SET state = $2, attempts = attempts + $3, not_before = $4, error = $5 WHERE id = $1 AND state = 'waiting'`,
+		j.id, state, counts, at, cause.Error())
+	if err != nil {
 		return err
+	}
+	if n, err := r.RowsAffected(); err != nil || n == 0 {
+		return err // called off meanwhile, and not done: all is as it should be
 	}
 	w.logs = append(w.logs, func() {
 		w.m.metrics.failed.WithLabelValues(j.channel, j.action, reason(cause)).Inc()

@@ -462,8 +462,10 @@ func (w *walk) acted(c *comment, action string) (bool, error) {
 		return false, nil
 	}
 	var n int
+	// What a person called off while it was being done counts too, until its outcome is written.
 	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND action = $2 AND (state = 'waiting'
-		OR state = 'done' AND settled_at >= $3)`, c.id, action, w.now.Add(-time.Hour)).Scan(&n)
+		OR state = 'done' AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4)`,
+		c.id, action, w.now.Add(-time.Hour), w.m.outbox.working(c.id)).Scan(&n)
 	return n > 0, err
 }
 

@@ -212,10 +212,11 @@ func (m *Moderator) Resolve(ctx context.Context, r Resolution) (Decision, error)
 		if err != nil {
 			return err
 		}
-		if err := w.mayResolve(c, r); err != nil {
+		open, err := w.mayResolve(c, r)
+		if err != nil {
 			return err
 		}
-		d := &decision{comment: c, action: r.Action, byKind: "person", by: r.By, reason: r.Reason, route: r.Route, flag: r.Flag, received: w.now}
+		d := &decision{comment: c, action: r.Action, byKind: "person", by: r.By, reason: r.Reason, route: r.Route, flag: open, received: w.now}
 		earlier, err := w.decisionOn(c)
 		if err != nil {
 			return err
@@ -241,7 +242,7 @@ func (m *Moderator) Resolve(ctx context.Context, r Resolution) (Decision, error)
 		}
 		made = Decision{ID: d.id, Comment: c.id, Revision: c.revision, Action: d.action, ByKind: "person", By: r.By, Reason: r.Reason, Verdict: d.verdict,
 			Route: r.Route, Record: d.record, At: w.now}
-		w.changes = append(w.changes, Change{Kind: "decided", Flag: r.Flag, Comment: c.id})
+		w.changes = append(w.changes, Change{Kind: "decided", Flag: open, Comment: c.id})
 		w.logs = append(w.logs, func() {
 			m.log.Info("decision", zap.Stringer("comment", c.ref), zap.String("revision", c.revision), zap.String("action", string(d.action)),
 				zap.String("by", r.By), zap.Int64("decision", d.id), zap.String("record", d.record))
@@ -268,23 +269,28 @@ func (r Resolution) check() error {
 	return nil
 }
 
-// mayResolve refuses a decision on what has changed, is held by a colleague, or can't be done.
-func (w *walk) mayResolve(c *comment, r Resolution) error {
+// mayResolve refuses a decision on what has changed, is held by a colleague, or can't be done. It returns the flag that the decision
+// answers, whether the person came by it or not: an undone decision gives it back.
+func (w *walk) mayResolve(c *comment, r Resolution) (open int64, err error) {
 	if c.revision != r.Revision {
-		return ErrStale
+		return 0, ErrStale
 	}
-	var open int64
-	err := w.tx.QueryRow(`SELECT id FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&open)
+	err = w.tx.QueryRow(`SELECT id FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&open)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) && r.Flag != 0:
-		return ErrStale // a colleague was first
+		return 0, ErrStale // a colleague was first
 	case err != nil && !errors.Is(err, sql.ErrNoRows):
-		return err
+		return 0, err
 	case err == nil:
 		if err := w.free(open, r.By); err != nil {
-			return err
+			return 0, err
 		}
 	}
+	return open, w.possible(c, r)
+}
+
+// possible refuses what can't be done with the comment as it stands.
+func (w *walk) possible(c *comment, r Resolution) error {
 	if c.own {
 		return fmt.Errorf("%w: it is the authority's own comment", ErrInvalid)
 	}
@@ -317,6 +323,9 @@ func (w *walk) mayResolve(c *comment, r Resolution) error {
 // apply does in our books what a person decided.
 func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 	undo := w.m.cfg.UndoWindow
+	if err := w.overrule(c, d); err != nil {
+		return err
+	}
 	switch d.action {
 	case Hide, Delete, Block:
 		if err := w.keep(c, d); err != nil {
@@ -370,16 +379,42 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 	return w.closeFlags(c, r.By)
 }
 
+// overrule calls off what was decided before and not done yet, where the new decision says otherwise: a hide that waits for a throttled
+// platform must not take down what a person has let stand meanwhile, nor a restore show what a person has hidden. Dead letters
+// go with it, lest somebody tries them again. What is being done at this moment is turned back when it is done (turnBack).
+func (w *walk) overrule(c *comment, d *decision) error {
+	var against string
+	switch d.action {
+	case Allow, Route, Restore:
+		against = `('hide', 'delete', 'block')`
+	case Hide, Delete, Block:
+		against = `('restore')`
+	default:
+		return nil
+	}
+	_, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2, result = $3 WHERE comment = $1 AND state IN ('waiting', 'dead')
+		AND action IN `+against, c.id, w.now, overruledBy(d.id))
+	return err
+}
+
+// overruledBy marks outbox rows that a decision called off, so that they come back when it is undone.
+func overruledBy(decision int64) string { return fmt.Sprintf("overruled:%d", decision) }
+
 // keep makes sure that a record of what the comment says now is in the archive, and that the decision stands in it.
 func (w *walk) keep(c *comment, d *decision) error {
-	var n int
-	if err := w.tx.QueryRow(`SELECT count(*) FROM archive_records WHERE record_id = $1 AND revision = $2`, c.record, c.revision).Scan(&n); err != nil {
+	if kept, err := w.kept(c); err != nil {
 		return err
-	}
-	if n == 0 {
+	} else if !kept {
 		return w.record(d)
 	}
 	return w.addDecision(c, d)
+}
+
+// kept tells whether the comment's record is of what it says now.
+func (w *walk) kept(c *comment) (bool, error) {
+	var n int
+	err := w.tx.QueryRow(`SELECT count(*) FROM archive_records WHERE record_id = $1 AND revision = $2`, c.record, c.revision).Scan(&n)
+	return n > 0, err
 }
 
 // addDecision adds a decision to the comment's record, where it has one.
@@ -420,7 +455,7 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 		if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND id > $2`, commentID, id).Scan(&newer); err != nil {
 			return err
 		}
-		if maker != by || undone != 0 || newer > 0 || w.now.Sub(store.FromTime(decided)) > m.cfg.UndoWindow {
+		if maker != by || undone != 0 || newer > 0 || w.now.Sub(store.FromTime(decided)) >= m.cfg.UndoWindow {
 			return ErrTooLate
 		}
 		c, err := loadID(w.tx, commentID)
@@ -452,9 +487,14 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE decision = $1 AND state = 'waiting'`, id, w.now); err != nil {
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE decision = $1 AND state IN ('waiting', 'dead')`, id, w.now); err != nil {
 		return err
 	}
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'waiting', settled_at = 0, result = '' WHERE comment = $1 AND state = 'cancelled' AND result = $2`,
+		c.id, overruledBy(id)); err != nil {
+		return err
+	}
+	w.outbox = true
 	if _, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now); err != nil {
 		return err
 	}
@@ -466,17 +506,16 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if before.action == Hide || before.action == Delete || before.action == Block {
 		c.violationAt = w.now
 	}
-	if err := w.save(c); err != nil {
-		return err
-	}
-	before.record = c.record
 	switch reverse {
 	case "hide":
-		err = w.enqueue(before, "restore", "", 0)
+		err = w.showAgain(c, before)
 	case "restore":
-		err = w.enqueue(before, "hide", "", 0)
+		err = w.hideAgain(c, before)
 	}
 	if err != nil {
+		return err
+	}
+	if err := w.save(c); err != nil {
 		return err
 	}
 	if record != "" {
@@ -486,6 +525,28 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 		}
 	}
 	return nil
+}
+
+// showAgain takes back a hide that was done.
+func (w *walk) showAgain(c *comment, d *decision) error {
+	d.record = c.record
+	return w.enqueue(d, "restore", "", 0)
+}
+
+// hideAgain takes back a restore that was done. What the comment says now may be other than what was once recorded: no record of these
+// very words, no hide.
+func (w *walk) hideAgain(c *comment, d *decision) error {
+	kept, err := w.kept(c)
+	if err != nil {
+		return err
+	}
+	if !kept {
+		if err := w.record(d); err != nil {
+			return err
+		}
+	}
+	d.record = c.record
+	return w.enqueue(d, "hide", "", 0)
 }
 
 // reopen gives the flag that a decision closed back to the one who took the decision back.

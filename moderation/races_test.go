@@ -1,0 +1,210 @@
+package moderation_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"takhojd/moderation"
+	"takhojd/platforms"
+)
+
+// throttled makes the platform refuse a call, as one does that wants to be left in peace for a while.
+func throttled(call string, until time.Time) func(string, string) error {
+	return func(name, _ string) error {
+		if name == call {
+			return &platforms.RetryAfterError{At: until, Err: errors.New("throttled")}
+		}
+		return nil
+	}
+}
+
+// resolve makes anna's decision on a comment, whether it has a flag or not.
+func (d *desk) resolve(id string, action moderation.Action) moderation.Decision {
+	d.t.Helper()
+	k := d.of(id)
+	made, err := d.Resolve(context.Background(), moderation.Resolution{Comment: k.ID, Revision: k.Revision, Action: action, By: "anna"})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return made
+}
+
+// held lets the platform hold a call until it is told to go on: begun is closed when the call is there.
+func (d *desk) held(call string) (begun chan struct{}, goOn func()) {
+	begun, free := make(chan struct{}), make(chan struct{})
+	first := true
+	d.platform.hook(func(name, _ string) error {
+		if name == call && first {
+			first = false
+			close(begun)
+			<-free
+		}
+		return nil
+	}, nil)
+	return begun, func() { close(free) }
+}
+
+func (d *desk) receive(events ...platforms.Event) {
+	d.t.Helper()
+	if err := d.Receive(context.Background(), events); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func TestWhatAPersonLetsStandIsNotHiddenLater(t *testing.T) {
+	ctx := context.Background()
+	throttle := func(d *desk) {
+		d.platform.hook(throttled("hide", d.clock.now().Add(time.Hour)), nil)
+		d.receive(d.write("c1", "Bo", insult))
+		d.eventually("the hide waits", func() bool {
+			w, err := d.Waiting(ctx, 10)
+			return err == nil && len(w) == 1 && w[0].Action == "hide" && w[0].Error != ""
+		})
+	}
+	later := func(d *desk) {
+		d.platform.hook(nil, nil)
+		d.clock.move(2 * time.Hour)
+		d.settle()
+	}
+	t.Run("while the hide waits", func(t *testing.T) {
+		d := sit(t)
+		throttle(d)
+		d.resolve("c1", moderation.Allow)
+		later(d)
+		if d.platform.hidden("c1") || d.of("c1").State != moderation.Standing {
+			t.Error("hidden after a person had let it stand")
+		}
+	})
+	t.Run("and hidden after all when that is undone", func(t *testing.T) {
+		d := sit(t)
+		throttle(d)
+		made := d.resolve("c1", moderation.Allow)
+		if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		later(d)
+		if !d.platform.hidden("c1") {
+			t.Error("the bot's hide got lost")
+		}
+	})
+	t.Run("while it is being hidden", func(t *testing.T) {
+		d := sit(t)
+		begun, goOn := d.held("hide")
+		d.receive(d.write("c1", "Bo", insult))
+		<-begun
+		d.resolve("c1", moderation.Allow)
+		goOn()
+		d.eventually("shown again", func() bool { return d.platform.count("unhide c1") == 1 })
+		d.settle()
+		if d.platform.hidden("c1") || d.of("c1").State != moderation.Standing {
+			t.Error("hidden after a person had let it stand")
+		}
+		d.verify()
+	})
+	t.Run("when the hide was a dead letter", func(t *testing.T) {
+		d := sit(t)
+		d.platform.hook(func(name, _ string) error {
+			if name == "hide" {
+				return platforms.ErrNotPermitted
+			}
+			return nil
+		}, nil)
+		d.tell(d.write("c1", "Bo", insult))
+		d.decide(d.of("c1"), moderation.Allow)
+		d.platform.hook(nil, nil)
+		dead, err := d.DeadLetters(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, letter := range dead {
+			_ = d.Retry(ctx, letter.Box, letter.ID, "bea")
+		}
+		d.settle()
+		if d.platform.hidden("c1") {
+			t.Error("hidden by a dead letter after a person had let it stand")
+		}
+	})
+	t.Run("nor shown when a person has hidden it", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", insult))
+		d.platform.hook(throttled("unhide", d.clock.now().Add(time.Hour)), nil)
+		d.resolve("c1", moderation.Restore)
+		d.resolve("c1", moderation.Hide)
+		later(d)
+		if !d.platform.hidden("c1") {
+			t.Error("shown by a restore that was overruled")
+		}
+	})
+}
+
+func TestUndoneWhileItIsDone(t *testing.T) {
+	ctx := context.Background()
+	t.Run("a restore", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", insult))
+		begun, goOn := d.held("unhide")
+		made := d.resolve("c1", moderation.Restore)
+		<-begun
+		if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		goOn()
+		d.eventually("hidden again", func() bool { return d.platform.count("hide c1") == 2 })
+		d.settle()
+		if !d.platform.hidden("c1") || d.of("c1").State != moderation.Hidden {
+			t.Error("shown although the restore was undone")
+		}
+		d.verify()
+	})
+	t.Run("a hide, and the platform tells of it at once", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", linked))
+		begun, goOn := d.held("hide")
+		made := d.decide(d.of("c1"), moderation.Hide)
+		<-begun
+		if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		d.receive(platforms.Event{Kind: platforms.Hidden, Comment: platforms.Comment{Ref: ref("c1")}, At: d.clock.now(), Via: "webhook"})
+		d.eventually("the echo is taken", func() bool { return d.counts().Waiting == 0 })
+		goOn()
+		d.eventually("shown again", func() bool { return d.platform.count("unhide c1") == 1 })
+		d.settle()
+		if d.platform.hidden("c1") || len(d.queue()) != 1 {
+			t.Errorf("hidden %v, queue %v", d.platform.hidden("c1"), d.queue())
+		}
+	})
+	t.Run("to hide again needs a record of these words", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", insult))
+		d.tell(d.edit("c1", fine))
+		made := d.resolve("c1", moderation.Restore)
+		d.settle()
+		records := d.records()
+		if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		d.settle()
+		if !d.platform.hidden("c1") || d.records() != records+1 {
+			t.Errorf("hidden %v with %d records, had %d", d.platform.hidden("c1"), d.records(), records)
+		}
+		d.verify()
+	})
+}
+
+func TestAnUndoneDecisionGivesItsFlagBack(t *testing.T) {
+	ctx, d := context.Background(), sit(t)
+	d.tell(d.write("c1", "Bo", linked))
+	made := d.resolve("c1", moderation.Allow) // by the comment's own page: no flag is named
+	if len(d.queue()) != 0 {
+		t.Fatal("still queued")
+	}
+	if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.queue()) != 1 {
+		t.Error("undecided, and in no queue")
+	}
+}
