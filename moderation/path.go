@@ -327,22 +327,42 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 	return nil
 }
 
-// cameBack handles a comment that was edited back to what was decided before: the earlier decision holds, and where the comment
-// stands otherwise than it says, a person looks.
+// cameBack handles a comment that was edited back to what was decided before: the earlier decision holds. Where it asked for a person
+// and nobody has answered, or where the comment stands otherwise than it says, a person looks; else what was asked of people about
+// the words in between waits no longer.
 func (w *walk) cameBack(c *comment) error {
+	if c.state == Deleted || c.state == Removed {
+		return nil
+	}
 	d, err := w.decisionOn(c)
 	if err != nil {
 		return err
 	}
-	hidden := c.state == Hidden
-	if d.action == Hide && !hidden {
+	removing, err := w.removing(c)
+	if err != nil {
+		return err
+	}
+	switch hidden := c.state == Hidden; {
+	case d.escalate, d.action == Escalate:
+		d.why = Escalation
+	case d.action == Opinion:
+		d.why = OpinionWhy
+	case d.action == Flag, d.action.removes() && !hidden && !removing:
 		d.why = Doubt
-	} else if d.action == Allow && hidden {
+	case !d.action.removes() && hidden:
 		d.why = EditedWhy
-	} else {
-		return nil
+	default:
+		return w.closeFlagsExcept(c, Escalation, "bot")
 	}
 	return w.openFlag(d, w.m.Policy())
+}
+
+// removing tells whether the outbox is about to take away what the comment says now.
+func (w *walk) removing(c *comment) (bool, error) {
+	var n int
+	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND revision = $2 AND state = 'waiting' AND action IN ('hide', 'delete')`,
+		c.id, c.revision).Scan(&n)
+	return n > 0, err
 }
 
 // gone takes note that a comment is no longer on its platform. Its last words are kept as a record: ours is now the only copy.
