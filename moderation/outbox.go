@@ -400,6 +400,9 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 		c.state, c.stateAt, c.stateBy = o.state, w.now, "takhojd"
 		if o.state == Removed {
 			c.stateBy = "platform"
+			if err := w.lastWords(c); err != nil {
+				return err
+			}
 		}
 		if err := w.save(c); err != nil {
 			return err

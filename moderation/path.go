@@ -160,7 +160,54 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 	if c.own {
 		return nil // the authority's own words are kept for the thread, and never moderated
 	}
-	return w.judge(c, e, received)
+	if err := w.judge(c, e, received); err != nil || !first {
+		return err
+	}
+	return w.takenBefore(c, received)
+}
+
+// takenBefore keeps the record of a comment that was hidden or gone before we ever heard its words: told in another order than it
+// happened, or found so by a full reading.
+func (w *walk) takenBefore(c *comment, received time.Time) error {
+	switch c.state {
+	case Hidden:
+		if kept, err := w.kept(c); err != nil || kept {
+			return err
+		}
+		d := &decision{comment: c, byKind: "platform", action: Hide, received: received}
+		if err := w.number(d); err != nil {
+			return err
+		}
+		if err := w.record(d); err != nil {
+			return err
+		}
+		if err := w.write(d); err != nil {
+			return err
+		}
+	case Removed:
+		if err := w.lastWords(c); err != nil {
+			return err
+		}
+	default:
+		return nil
+	}
+	return w.save(c)
+}
+
+// lastWords keeps what a comment said when it was taken from its platform, unless a record of these very words stands already.
+func (w *walk) lastWords(c *comment) error {
+	if c.revision == "" || c.own {
+		return nil
+	}
+	if kept, err := w.kept(c); err != nil || kept {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	d.action, d.byKind, d.by, d.reason = "removed", "platform", "", ""
+	return w.record(d)
 }
 
 // olderThanKnown tells whether an event speaks of a state that was edited away before what we know. Platforms' clocks
@@ -379,20 +426,13 @@ func (w *walk) gone(c *comment, e platforms.Event, received time.Time) error {
 			return err
 		}
 	}
-	if c.revision != "" && !c.own {
-		d, err := w.decisionOn(c)
-		if err != nil {
+	if c.record != "" {
+		if err := w.m.archive.Add(w.tx, c.record, archive.KindOutcome, archive.Outcome{Action: "removed", Result: "gone", At: e.At}); err != nil {
 			return err
 		}
-		d.action, d.byKind, d.by, d.reason = "removed", "platform", "", ""
-		if c.record == "" {
-			if err := w.record(d); err != nil {
-				return err
-			}
-		} else if err := w.m.archive.Add(w.tx, c.record, archive.KindOutcome,
-			archive.Outcome{Action: "removed", Result: "gone", At: e.At}); err != nil {
-			return err
-		}
+	}
+	if err := w.lastWords(c); err != nil {
+		return err
 	}
 	if err := w.save(c); err != nil {
 		return err
