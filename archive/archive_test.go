@@ -244,6 +244,11 @@ func TestVerifyNamesEveryChange(t *testing.T) {
 	changes["salt"] = "UPDATE archive_entries SET salt = randomblob(32) WHERE leaf = 2"
 	changes["commitment"] = "UPDATE archive_entries SET commitment = randomblob(32) WHERE leaf = 2"
 	changes["kind"] = "UPDATE archive_entries SET kind = 'outcome' WHERE leaf = 2"
+	changes["emptied"] = "UPDATE archive_entries SET body = NULL, salt = NULL WHERE leaf = 2"
+	changes["emptied to nothing"] = "UPDATE archive_entries SET body = x'', salt = x'' WHERE leaf = 2"
+	changes["words gone"] = "DELETE FROM archive_words WHERE rowid = 2"
+	changes["moved far off"] = "UPDATE archive_entries SET leaf = leaf + 1125899906842624 WHERE leaf = 5"
+	changes["moved before the first"] = "UPDATE archive_entries SET leaf = -3 WHERE leaf = 5"
 	changes["leaf hash"] = "UPDATE log_hashes SET hash = randomblob(32) WHERE idx = 3"
 	changes["picture"] = "UPDATE archive_media SET bytes = CAST(x'00' || bytes AS BLOB)"
 	changes["picture's type"] = "UPDATE archive_media SET type = 'image/jpeg'"
@@ -267,6 +272,7 @@ func TestVerifyNamesEveryChange(t *testing.T) {
 	}
 	for name, statement := range map[string]string{
 		"inner hash":       "UPDATE log_hashes SET hash = randomblob(32) WHERE idx = 2",
+		"hash moved":       "UPDATE log_hashes SET idx = 9223372036854775807 WHERE idx = 2",
 		"hash gone":        "DELETE FROM log_hashes WHERE idx = 2",
 		"entry gone":       "DELETE FROM archive_records WHERE leaf = 1; DELETE FROM archive_entries WHERE leaf = 1",
 		"last entry gone":  "DELETE FROM archive_entries WHERE leaf = 5",

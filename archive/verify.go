@@ -99,10 +99,11 @@ func (v *verification) problem(record string, leaf int64, format string, args ..
 
 // entries reads the ledger once, checks every line by itself, and builds the log anew.
 func (v *verification) entries() error {
-	var total int64
-	if err := v.tx.QueryRow(`SELECT count(*) FROM archive_entries`).Scan(&total); err != nil {
+	var total, most int64
+	if err := v.tx.QueryRow(`SELECT (SELECT count(*) FROM archive_entries), (SELECT count(*) FROM log_hashes)`).Scan(&total, &most); err != nil {
 		return err
 	}
+	most = max(most, total)
 	v.named = map[string]named{}
 	rows, err := v.tx.Query(`SELECT e.leaf, e.record_id, e.kind, e.body, e.salt, e.commitment, r.record_id, r.platform, r.channel, r.comment_id,
 		r.revision, r.author_id, r.author_name, r.categories, r.action, r.decided_by, r.posted_at, r.received_at, r.decided_at
@@ -117,6 +118,10 @@ func (v *verification) entries() error {
 			// One value of another kind than it was written with: that, too, is a record that was changed.
 			v.problem("", v.report.Leaves, "the row cannot be read: %v", err)
 			v.grow(nil)
+			continue
+		}
+		if l.leaf < v.report.Leaves || l.leaf >= most { // no log of ours is that long: to fill the gap would take all memory
+			v.problem(l.record, l.leaf, "it does not stand at the leaf where it was written")
 			continue
 		}
 		if l.leaf != v.report.Leaves {
@@ -155,8 +160,10 @@ func (l *line) scan(scan func(...any) error) error {
 
 // line checks one entry against its own commitment, and a record against what it is searched by.
 func (v *verification) line(l line) {
-	if l.body == nil && l.salt == nil {
-		return // disposed of: the commitment alone stands, and is checked with the log
+	if len(l.body) == 0 || len(l.salt) == 0 {
+		// Nothing in the log says that anything was disposed of: what is empty was emptied by someone without a decision.
+		v.problem(l.record, l.leaf, "its %s is gone, and no decision of disposal says why", l.kind)
+		return
 	}
 	if !bytes.Equal(commit(l.salt, l.record, Kind(l.kind), l.body), l.commitment) {
 		v.problem(l.record, l.leaf, "its %s is not what was written", l.kind)
@@ -247,7 +254,11 @@ func (v *verification) stored() error {
 		}
 		n++
 		if index >= int64(len(v.hashes)) || index < 0 || !bytes.Equal(hash, v.hashes[index][:]) {
-			level, leaf := tlog.SplitStoredHashIndex(max(index, 0))
+			if index < 0 || index >= int64(len(v.hashes)) {
+				v.problem("", -1, "hash %d of the log was never written", index)
+				continue
+			}
+			level, leaf := tlog.SplitStoredHashIndex(index)
 			if level == 0 {
 				v.problem(v.recordAt(leaf), leaf, "its leaf in the log is not the one that was written")
 			} else {
@@ -330,6 +341,27 @@ func (v *verification) orphans() error {
 			return err
 		}
 		v.problem(record, leaf, "it is in the index, but not in the archive")
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	return v.unsearchable()
+}
+
+// unsearchable finds records that no words lead to.
+func (v *verification) unsearchable() error {
+	rows, err := v.tx.Query(`SELECT leaf, record_id FROM archive_records WHERE leaf NOT IN (SELECT rowid FROM archive_words)`)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var leaf int64
+		var record string
+		if err := rows.Scan(&leaf, &record); err != nil {
+			return err
+		}
+		v.problem(record, leaf, "its words are not in the index that it is searched by")
 	}
 	return rows.Err()
 }
