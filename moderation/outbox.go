@@ -124,13 +124,15 @@ func (d *dispatcher) run(ctx context.Context) {
 }
 
 // due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
-// may: a restore never overtakes its hide.
+// may: a restore never overtakes its hide. Each channel gets as many as it could begin, beside those that it is busy with: however much
+// waits for a channel that is throttled or slow, it takes no place from the others.
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
 	err = d.m.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, since FROM outbox o
+		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, since FROM (
+			SELECT *, row_number() OVER (PARTITION BY channel ORDER BY priority DESC, id) AS place FROM outbox o
 			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
-			AND e.id < o.id AND e.state = 'waiting')) ORDER BY priority DESC, id LIMIT 256`, now)
+			AND e.id < o.id AND e.state = 'waiting'))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel)
 		if err != nil {
 			return err
 		}
