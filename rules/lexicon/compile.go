@@ -74,9 +74,29 @@ type builder struct {
 // step goes from a node of the tree of phrases by a word.
 type step struct{ node, word int32 }
 
+// tokensOf splits a form as a text is split into tokens: at spaces, and at hyphens between words ("cp-folk"), but not where a hyphen
+// stands for letters ("j-a").
+func tokensOf(form string) (parts []string) {
+	for _, field := range strings.Fields(form) {
+		between, words := strings.Split(field, "-"), false
+		for _, p := range between {
+			if words = words || len(p) > 2; p == "" {
+				words = false
+				break
+			}
+		}
+		if words {
+			parts = append(parts, between...)
+		} else {
+			parts = append(parts, field)
+		}
+	}
+	return parts
+}
+
 // add puts in one form of a term.
 func (b *builder) add(h hit) error {
-	parts := strings.Fields(h.form)
+	parts := tokensOf(h.form)
 	if len(parts) == 0 || len(parts) > 12 {
 		return fmt.Errorf("the form %q has %d words", h.form, len(parts))
 	}
