@@ -242,7 +242,7 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileRoutes(v); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.file.Policy.SecondReader); err != nil {
+	if p.second, err = newSecond(v, p.file.Policy.SecondReader, p.file.Policy.SecondKey); err != nil {
 		return err
 	}
 	p.version = p.second.version(p.version)

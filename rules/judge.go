@@ -83,8 +83,10 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w := &s.weighing
 	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: nil, action: Allow}
 	w.patterns()
+	byPatterns := len(w.findings)
 	w.detections()
 	w.circumstances(c)
+	w.secondKey(byPatterns)
 	w.secondOpinion()
 	v.Action, v.Escalate, v.Findings = w.action, w.escalate, w.findings
 	*w = weighing{}

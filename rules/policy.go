@@ -221,6 +221,9 @@ type policyFile struct {
 		} `yaml:"repeat"`
 		// SecondReader is how far the reader that has learnt may go: shadow, the default, or flag.
 		SecondReader Mode `yaml:"second_reader"`
+		// SecondKey is how likely a violation must be to that reader, from 0 to 1, before patterns of words may hide a comment; below it
+		// they flag. 0, the default, lets them hide alone.
+		SecondKey float64 `yaml:"second_key"`
 	} `yaml:"policy"`
 	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
 	Context struct {
@@ -333,6 +336,9 @@ func (p *Policy) check() error {
 	case ModeShadow, ModeFlag:
 	default:
 		return errors.New("policy.second_reader must be shadow or flag: it never hides")
+	}
+	if k := p.file.Policy.SecondKey; !(k >= 0 && k < 1) {
+		return fmt.Errorf("policy.second_key is %v: want a share from 0 up to 1", k)
 	}
 	if p.file.Policy.HideQuota < 0 {
 		return errors.New("policy.hide_quota is negative")

@@ -17,15 +17,16 @@ const SecondReader = "second-reader"
 type second struct {
 	model *learn.Model
 	mode  Mode
+	key   float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
 	signs [classWords * 64]uint32 // of the policy's word classes by number; 0 for those that only a pattern has
 }
 
-func newSecond(v *vocabulary, mode Mode) (second, error) {
+func newSecond(v *vocabulary, mode Mode, key float64) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
 	}
-	s := second{model: m, mode: mode}
+	s := second{model: m, mode: mode, key: key}
 	for name, n := range v.numbers {
 		if !strings.HasPrefix(name, "=") {
 			s.signs[n] = learn.Sign(name)
@@ -68,6 +69,37 @@ func (r *second) signsOf(classes *classSet, to []uint32) []uint32 {
 		}
 	}
 	return to
+}
+
+// likelihood is how likely the reader thinks it that the comment violates.
+func (w *weighing) likelihood() float64 {
+	r := &w.p.second
+	var room [96]uint32 // no comment has had more classes; if one has, append finds room
+	return r.model.Violates(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]))
+}
+
+// secondKey lowers a hide to a flag where nothing but patterns of words wants it and the second reader has its doubts: it takes two keys to
+// hide an opinion. What detectors found – a number with its check digit, a text for the third time – needs no second key. An escalation
+// stays: a threat that may be none still leads the queue.
+func (w *weighing) secondKey(byPatterns int) {
+	r := &w.p.second
+	if w.action != Hide || r.model == nil || r.key == 0 {
+		return
+	}
+	for _, f := range w.findings[byPatterns:] {
+		if f.Action == Hide {
+			return
+		}
+	}
+	if w.likelihood() >= r.key {
+		return
+	}
+	for i := range w.findings {
+		if w.findings[i].Action == Hide {
+			w.findings[i].Action = Flag
+		}
+	}
+	w.action = Flag
 }
 
 // secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.

@@ -103,3 +103,31 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 		}
 	}
 }
+
+// It takes two keys to hide an opinion; what a detector found needs one.
+func TestTwoKeysToHideAnOpinion(t *testing.T) {
+	withKey := func(key float64) *Policy {
+		p := *mustDefault(t)
+		p.second.key = key
+		return &p
+	}
+	const insult, identity, threat = "Du är en jävla idiot", "Hennes personnummer är 470612-9824", "Jag ska döda dig"
+	for _, c := range []struct {
+		text string
+		key  float64
+		want Action
+	}{{insult, 0, Hide}, {insult, 0.5, Hide}, {insult, 0.9999, Flag}, {identity, 0.9999, Hide}, {threat, 0.9999, Flag}} {
+		v := withKey(c.key).Judge(platforms.Comment{Text: c.text}, Facts{})
+		if v.Action != c.want {
+			t.Errorf("%q with key %v: %s, want %s", c.text, c.key, v.Action, c.want)
+		}
+		for _, f := range v.Findings {
+			if c.want == Flag && f.Action == Hide {
+				t.Errorf("%q is flagged, and its finding hides", c.text)
+			}
+		}
+		if c.text == threat && !v.Escalate {
+			t.Error("a threat that is only flagged is no longer escalated")
+		}
+	}
+}
