@@ -17,7 +17,7 @@ const SecondReader = "second-reader"
 type second struct {
 	model *learn.Model
 	mode  Mode
-	key   float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
+	key   float64                 // how likely a violation must be to it before patterns may hide; 0: they may alone
 	signs [classWords * 64]uint32 // of the policy's word classes by number; 0 for those that only a pattern has
 }
 
