@@ -65,7 +65,7 @@ const maxRepeat = 6
 // classSet is a set of word classes.
 type classSet [classWords]uint64
 
-const classWords = 14
+const classWords = 16
 
 func (s *classSet) add(c int)      { s[c>>6] |= 1 << (c & 63) }
 func (s *classSet) has(c int) bool { return s[c>>6]&(1<<(c&63)) != 0 }
