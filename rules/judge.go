@@ -85,8 +85,9 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.patterns()
 	byPatterns := len(w.findings)
 	w.detections()
+	detected := len(w.findings) > byPatterns
 	w.circumstances(c)
-	w.secondKey(byPatterns)
+	w.secondKey(byPatterns, detected)
 	w.secondOpinion()
 	v.Action, v.Escalate, v.Findings = w.action, w.escalate, w.findings
 	*w = weighing{}

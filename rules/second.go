@@ -79,11 +79,11 @@ func (w *weighing) likelihood() float64 {
 }
 
 // secondKey lowers a hide to a flag where nothing but patterns of words wants it and the second reader has its doubts: it takes two keys to
-// hide an opinion. What detectors found – a number with its check digit, a text for the third time – needs no second key. An escalation
-// stays: a threat that may be none still leads the queue.
-func (w *weighing) secondKey(byPatterns int) {
+// hide an opinion. What a detector found beside it – a link under an offer, a number with its check digit – is a second key too, and
+// so is a text that comes for the third time. An escalation stays: a threat that may be none still leads the queue.
+func (w *weighing) secondKey(byPatterns int, detected bool) {
 	r := &w.p.second
-	if w.action != Hide || r.model == nil || r.key == 0 {
+	if w.action != Hide || r.model == nil || r.key == 0 || detected {
 		return
 	}
 	for _, f := range w.findings[byPatterns:] {
