@@ -78,6 +78,9 @@ func (w *weighing) likelihood() float64 {
 	return r.model.Violates(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]))
 }
 
+// sure is the score from which a rule hides with its own key: a threat to kill must not stand and wait for a person.
+const sure = 0.95
+
 // secondKey lowers a hide to a flag where nothing but patterns of words wants it and the second reader has its doubts: it takes two keys to
 // hide an opinion. What a detector found beside it – a link under an offer, a number with its check digit – is a second key too, and
 // so is a text that comes for the third time. An escalation stays: a threat that may be none still leads the queue.
@@ -86,8 +89,8 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 	if w.action != Hide || r.model == nil || r.key == 0 || detected {
 		return
 	}
-	for _, f := range w.findings[byPatterns:] {
-		if f.Action == Hide {
+	for i, f := range w.findings {
+		if f.Action == Hide && (i >= byPatterns || f.Score >= sure) {
 			return
 		}
 	}

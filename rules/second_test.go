@@ -111,12 +111,12 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 		p.second.key = key
 		return &p
 	}
-	const insult, identity, threat = "Du är en jävla idiot", "Hennes personnummer är 470612-9824", "Jag ska döda dig"
+	const insult, identity, threat, crime = "Du är en jävla idiot", "Hennes personnummer är 470612-9824", "Jag ska döda dig", "Skjut politikerna"
 	for _, c := range []struct {
 		text string
 		key  float64
 		want Action
-	}{{insult, 0, Hide}, {insult, 0.5, Hide}, {insult, 0.9999, Flag}, {identity, 0.9999, Hide}, {threat, 0.9999, Flag}} {
+	}{{insult, 0, Hide}, {insult, 0.5, Hide}, {insult, 0.9999, Flag}, {identity, 0.9999, Hide}, {threat, 0.9999, Hide}, {crime, 0.9999, Flag}} {
 		v := withKey(c.key).Judge(platforms.Comment{Text: c.text}, Facts{})
 		if v.Action != c.want {
 			t.Errorf("%q with key %v: %s, want %s", c.text, c.key, v.Action, c.want)
@@ -126,8 +126,8 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 				t.Errorf("%q is flagged, and its finding hides", c.text)
 			}
 		}
-		if c.text == threat && !v.Escalate {
-			t.Error("a threat that is only flagged is no longer escalated")
+		if c.text == crime && !v.Escalate {
+			t.Error("incitement that is only flagged is no longer escalated")
 		}
 	}
 }

@@ -80,7 +80,7 @@ func Train(examples []Example, o Options) (*Model, error) {
 
 // The shares of lawful texts that the reader may flag: of our own, and of prose. A text that the rules have settled counts as left
 // alone.
-const mostOurs, mostProse = 0.005, 0.001
+const mostOurs, mostProse = 0.005, 0.0002
 
 // chooseThreshold finds the least threshold that keeps to both shares.
 func chooseThreshold(examples []Example, scores []float64) float64 {
