@@ -264,12 +264,12 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	}
 	switch j.action {
 	case "block":
-		return outcome{result: "done", err: adapter.Block(ctx, c.author)}
+		return unlessGone(outcome{result: "done", err: adapter.Block(ctx, c.author)})
 	case "reply":
 		id, err := adapter.Reply(ctx, c.ref, j.argument)
-		return outcome{result: "done", reply: id, err: err}
+		return unlessGone(outcome{result: "done", reply: id, err: err})
 	case "private-reply":
-		return outcome{result: "done", err: adapter.PrivateReply(ctx, c.ref, j.argument)}
+		return unlessGone(outcome{result: "done", err: adapter.PrivateReply(ctx, c.ref, j.argument)})
 	}
 	now, err := adapter.Fetch(ctx, c.ref)
 	if errors.Is(err, platforms.ErrGone) {
@@ -279,7 +279,11 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return outcome{err: err}
 	}
 	if j.action == "restore" {
-		return outcome{result: "done", state: Standing, err: adapter.Unhide(ctx, c.ref)}
+		o := unlessGone(outcome{result: "done", state: Standing, err: adapter.Unhide(ctx, c.ref)})
+		if o.result == "gone" {
+			o.state = Removed
+		}
+		return o
 	}
 	if now.Revision() != j.revision {
 		return outcome{result: "stale", reread: &now}
@@ -291,6 +295,15 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return outcome{result: "done"}
 	}
 	return m.remove(ctx, adapter, j, now)
+}
+
+// unlessGone settles what was meant for something that is no longer there: to try again would keep everything after it waiting for
+// hours, and then trouble a person with it.
+func unlessGone(o outcome) outcome {
+	if errors.Is(o.err, platforms.ErrGone) {
+		return outcome{result: "gone"}
+	}
+	return o
 }
 
 // remove takes the comment from sight, with the receipt of its record in hand.

@@ -468,7 +468,7 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 		if err := w.learn(id); err != nil {
 			return err
 		}
-		return w.reopen(c, flag, id, by)
+		return w.reopen(c, flag, id, Action(action), by)
 	})
 }
 
@@ -549,9 +549,35 @@ func (w *walk) hideAgain(c *comment, d *decision) error {
 	return w.enqueue(d, "hide", "", 0)
 }
 
+// lower takes back what an undone decision did to a flag that it left open: one that it opened is closed, one that it made graver is
+// what the decision before says.
+func (w *walk) lower(c *comment, flag, id int64, by string) error {
+	if flag == 0 {
+		return w.closeFlags(c, by)
+	}
+	before, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	if _, err := w.tx.Exec(`UPDATE flags SET severity = 0, why = '', opinion_not = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at = 0`,
+		flag, by, w.now.Add(claimTime)); err != nil {
+		return err
+	}
+	before.why = Doubt
+	if before.escalate {
+		before.why = Escalation
+	}
+	return w.openFlag(before, w.m.Policy())
+}
+
 // reopen gives the flag that a decision closed back to the one who took the decision back.
-func (w *walk) reopen(c *comment, flag, id int64, by string) error {
-	if flag != 0 {
+func (w *walk) reopen(c *comment, flag, id int64, action Action, by string) error {
+	switch {
+	case action == Escalate || action == Opinion:
+		if err := w.lower(c, flag, id, by); err != nil {
+			return err
+		}
+	case flag != 0 && (c.state == Standing || c.state == Hidden):
 		if _, err := w.tx.Exec(`UPDATE flags SET closed_at = 0, closed_by = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at <> 0
 			AND NOT EXISTS (SELECT 1 FROM flags o WHERE o.comment = flags.comment AND o.closed_at = 0)`, flag, by, w.now.Add(claimTime)); err != nil {
 			return err
