@@ -226,8 +226,16 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 }
 
 // time reads a moment as the platform writes them: seconds or milliseconds since 1970, or ISO 8601. The zero time stands for
-// what cannot be read.
+// what cannot be read, and for what JSON cannot hold: one such moment would keep all of its delivery from being stored.
 func (s scalar) time() time.Time {
+	t := s.moment()
+	if y := t.Year(); y < 1 || y > 9999 {
+		return time.Time{}
+	}
+	return t
+}
+
+func (s scalar) moment() time.Time {
 	if n, err := strconv.ParseInt(string(s), 10, 64); err == nil {
 		switch {
 		case n <= 0:

@@ -450,3 +450,20 @@ func BenchmarkDelivery(b *testing.B) {
 		})
 	}
 }
+
+// A moment that JSON cannot hold must not keep the delivery that it came in from being stored.
+func TestMomentsBeyondTheCalendar(t *testing.T) {
+	for _, moment := range []string{`253402300800000`, `9223372036854775807`, `"9999-12-31T23:59:59-0700"`, `"0000-01-01T00:00:00+0500"`} {
+		h := newHook(t, nil)
+		value := strings.Replace(said(1, "hej"), `"created_time":`, `"created_time":`+moment+`,"was":`, 1)
+		if !strings.Contains(value, moment) {
+			t.Fatal("the test's change has no created_time")
+		}
+		if w := h.post(body(value)); w.Code != http.StatusOK || len(h.events) != 1 {
+			t.Fatalf("%s: %d, %d events", moment, w.Code, len(h.events))
+		}
+		if _, err := json.Marshal(h.events[0]); err != nil {
+			t.Errorf("%s: the event cannot be stored: %v", moment, err)
+		}
+	}
+}
