@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -16,23 +17,48 @@ import (
 	"takhojd/rules"
 )
 
-// work takes a batch of events through the path, in one transaction.
+// work takes a batch of events through the path, in one transaction; those that must be read on their platform first in another, so that
+// nobody waits for a platform that does not answer. Which of two events of one comment comes first makes no difference (see said).
 //
 // If we die before it commits, the inbox still holds every event of the batch and the next start takes them again. If we die
 // right after, the events are gone from the inbox and everything that follows from them – records, flags, outbox – is there.
 func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
-	ready := entries[:0:0]
+	var whole, incomplete []inbox.Entry
 	for _, e := range entries {
-		e, err := m.complete(ctx, e)
-		if err != nil {
-			return err // a batch is handed over again one by one, so that only this one waits
+		if _, ok := m.cfg.Adapters[e.Event.Comment.Ref.Channel]; ok && e.Event.Incomplete {
+			incomplete = append(incomplete, e)
+		} else {
+			whole = append(whole, e)
 		}
-		ready = append(ready, e)
 	}
+	if len(whole) > 0 {
+		if err := m.take(ctx, whole); err != nil {
+			return err
+		}
+	}
+	if len(incomplete) == 0 {
+		return nil
+	}
+	read, left := m.completeAll(ctx, incomplete)
+	if len(read) > 0 {
+		if err := m.take(ctx, read); err != nil {
+			for _, e := range read {
+				left[e.ID] = err
+			}
+		}
+	}
+	if len(left) > 0 {
+		return left
+	}
+	return nil
+}
+
+// take works events in one transaction.
+func (m *Moderator) take(ctx context.Context, entries []inbox.Entry) error {
 	var w walk
 	err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
-		for _, e := range ready {
+		for _, e := range entries {
 			if err := w.take(e.Event, e.Received); err != nil {
 				return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
 			}
@@ -49,15 +75,42 @@ func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
 	return nil
 }
 
+const (
+	// completeTime is how long all incomplete events of a batch may take to be read: so long does the next batch wait at most.
+	completeTime = 10 * time.Second
+	// completeAtOnce is how many of them are read at a time.
+	completeAtOnce = 8
+)
+
+// completeAll reads the comments of which the platform told us too little, several at a time. left says which could not be read.
+func (m *Moderator) completeAll(ctx context.Context, entries []inbox.Entry) (read []inbox.Entry, left inbox.Left) {
+	ctx, cancel := context.WithTimeout(ctx, completeTime)
+	defer cancel()
+	errs := make([]error, len(entries))
+	places := make(chan struct{}, completeAtOnce)
+	var wg sync.WaitGroup
+	for i := range entries {
+		places <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-places }()
+			entries[i], errs[i] = m.complete(ctx, entries[i])
+		})
+	}
+	wg.Wait()
+	left = inbox.Left{}
+	for i, e := range entries {
+		if errs[i] != nil {
+			left[e.ID] = errs[i]
+		} else {
+			read = append(read, e)
+		}
+	}
+	return read, left
+}
+
 // complete reads a comment of which the platform told us too little to judge. A comment that is gone by then is taken as it was told.
 func (m *Moderator) complete(ctx context.Context, e inbox.Entry) (inbox.Entry, error) {
-	adapter, ok := m.cfg.Adapters[e.Event.Comment.Ref.Channel]
-	if !e.Event.Incomplete || !ok {
-		return e, nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	c, err := adapter.Fetch(ctx, e.Event.Comment.Ref)
+	c, err := m.cfg.Adapters[e.Event.Comment.Ref.Channel].Fetch(ctx, e.Event.Comment.Ref)
 	if errors.Is(err, platforms.ErrGone) {
 		return e, nil
 	}

@@ -8,6 +8,7 @@ package inbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -45,6 +46,11 @@ type Entry struct {
 	Received time.Time
 	Attempts int
 }
+
+// Left is the error of a work function that has taken off all entries but these, by their ids, and says why.
+type Left map[int64]error
+
+func (l Left) Error() string { return fmt.Sprintf("%d events could not be worked on", len(l)) }
 
 // Done takes the entry off, within the transaction that did its work.
 func (e Entry) Done(tx *store.Tx) error {
@@ -136,8 +142,8 @@ func (in *Inbox) Wake() {
 }
 
 // Run hands what waits to work until ctx is cancelled. work gets up to a batch of entries in order; it must take off those that it
-// has done, and return an error when it has done none of them. After such an error the entries are handed over one by one, so that
-// the one that fails is found and waits, and the others go on.
+// has done, and return Left for the others, or another error when it has done none of them. After such an error the entries are handed
+// over one by one, so that the one that fails is found and waits, and the others go on.
 func (in *Inbox) Run(ctx context.Context, work func(context.Context, []Entry) error) {
 	for ctx.Err() == nil {
 		entries, err := in.waiting(ctx)
@@ -156,15 +162,32 @@ func (in *Inbox) Run(ctx context.Context, work func(context.Context, []Entry) er
 			}
 			continue
 		}
-		if err := work(ctx, entries); err == nil || ctx.Err() != nil {
-			continue
-		}
+		err = work(ctx, entries)
+		var left Left
 		for _, e := range entries {
-			if err := work(ctx, []Entry{e}); err != nil && ctx.Err() == nil {
-				in.fail(ctx, e, err)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			if !errors.As(err, &left) {
+				in.one(ctx, e, work)
+			} else if cause, failed := left[e.ID]; failed {
+				in.fail(ctx, e, cause)
 			}
 		}
 	}
+}
+
+// one hands over a single entry.
+func (in *Inbox) one(ctx context.Context, e Entry, work func(context.Context, []Entry) error) {
+	err := work(ctx, []Entry{e})
+	if err == nil || ctx.Err() != nil {
+		return
+	}
+	var left Left
+	if errors.As(err, &left) && left[e.ID] != nil {
+		err = left[e.ID]
+	}
+	in.fail(ctx, e, err)
 }
 
 func (in *Inbox) waiting(ctx context.Context) ([]Entry, error) {
@@ -212,28 +235,35 @@ func (in *Inbox) next(ctx context.Context) (time.Time, error) {
 	return store.FromTime(*at), nil
 }
 
-// fail lets an entry wait, or makes it a dead letter when it has failed too often.
+// fail lets an entry wait, or makes it a dead letter when it has failed too often. What is no fault of the entry's does not count: a
+// platform that is throttled, a token that must be renewed, a disk that is full.
 func (in *Inbox) fail(ctx context.Context, e Entry, cause error) {
 	pause := in.cfg.Backoff << min(e.Attempts, 20)
 	if pause <= 0 || pause > in.cfg.BackoffMax {
 		pause = in.cfg.BackoffMax
 	}
 	pause = pause/2 + rand.N(pause/2+1)
-	dead := 0
-	if e.Attempts+1 >= in.cfg.Attempts {
+	dead, counts := 0, 1
+	var wait *platforms.RetryAfterError
+	switch {
+	case errors.As(cause, &wait):
+		pause, counts = max(pause, wait.At.Sub(in.cfg.Now())), 0
+	case errors.Is(cause, platforms.ErrTokenDead), errors.Is(cause, store.ErrFull):
+		pause, counts = min(time.Minute, in.cfg.BackoffMax), 0
+	case e.Attempts+1 >= in.cfg.Attempts:
 		dead = 1
 	}
 	in.cfg.Log.Warn("inbox: an event could not be worked on", zap.Int64("entry", e.ID), zap.Stringer("comment", e.Event.Comment.Ref),
-		zap.Int("attempts", e.Attempts+1), zap.Bool("dead_letter", dead == 1), zap.Error(cause))
+		zap.Int("attempts", e.Attempts+counts), zap.Bool("dead_letter", dead == 1), zap.Error(cause))
 	err := in.db.Update(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(`UPDATE inbox SET attempts = attempts + 1, not_before = $2, error = $3, dead = $4 WHERE id = $1`,
-			e.ID, in.cfg.Now().Add(pause), cause.Error(), dead)
+		_, err := tx.Exec(`UPDATE inbox SET attempts = attempts + $5, not_before = $2, error = $3, dead = $4 WHERE id = $1`,
+			e.ID, in.cfg.Now().Add(pause), cause.Error(), dead, counts)
 		return err
 	})
 	if err != nil {
 		in.cfg.Log.Error("inbox: cannot note a failure; the event is tried again", zap.Int64("entry", e.ID), zap.Error(err))
 		select { // nothing can be written now: a full disk, most likely
-		case <-time.After(pause):
+		case <-time.After(min(pause, time.Second)):
 		case <-ctx.Done():
 		}
 	}
