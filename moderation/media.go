@@ -76,9 +76,10 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 	if len(now.Attachments) == 0 {
 		return nil
 	}
-	var had, entered int
-	err := m.db.View(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(`SELECT count(*) FROM comment_media WHERE comment = $1 AND revision = $2`, c.id, j.revision).Scan(&had); err != nil {
+	var entered int
+	var earlier map[int]archive.KeptMedia
+	err := m.db.View(ctx, func(tx *store.Tx) (err error) {
+		if earlier, err = keptBefore(tx, c.id, j.revision); err != nil {
 			return err
 		}
 		return tx.QueryRow(`SELECT count(*) FROM archive_entries WHERE record_id = $1 AND kind = $2`, j.record, string(archive.KindMedia)).Scan(&entered)
@@ -86,7 +87,7 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 	if err != nil {
 		return err
 	}
-	if had >= len(now.Attachments) && (j.record == "" || entered > 0) {
+	if len(earlier) >= len(now.Attachments) && (j.record == "" || entered > 0) {
 		return nil
 	}
 	wait, cancel := context.WithTimeout(ctx, m.cfg.MediaWait)
@@ -95,12 +96,16 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 	var contents [][]byte
 	for place, a := range now.Attachments {
 		kept, content := m.fetchMedia(wait, place, a)
+		if before := earlier[place]; kept.SHA256 == "" && before.SHA256 != "" {
+			// Had when the comment came, gone or slow now: the record names what we hold.
+			kept.SHA256, kept.Type, kept.Size, kept.Error = before.SHA256, before.Type, before.Size, ""
+		}
 		entry.Media = append(entry.Media, kept)
 		contents = append(contents, content)
 	}
 	return m.db.Update(ctx, func(tx *store.Tx) error {
 		for i, kept := range entry.Media {
-			if kept.SHA256 != "" {
+			if contents[i] != nil {
 				if err := m.archive.KeepMedia(tx, kept.SHA256, kept.Type, contents[i]); err != nil {
 					return err
 				}
@@ -116,6 +121,25 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 		}
 		return m.archive.Add(tx, j.record, archive.KindMedia, entry)
 	})
+}
+
+// keptBefore returns, by their places, what was had and what could not be had of a comment's pictures.
+func keptBefore(tx *store.Tx, comment int64, revision string) (map[int]archive.KeptMedia, error) {
+	rows, err := tx.Query(`SELECT c.place, c.sha256, c.type, coalesce(length(m.bytes), 0) FROM comment_media c
+		LEFT JOIN archive_media m ON m.sha256 = c.sha256 WHERE c.comment = $1 AND c.revision = $2`, comment, revision)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	found := map[int]archive.KeptMedia{}
+	for rows.Next() {
+		var k archive.KeptMedia
+		if err := rows.Scan(&k.Place, &k.SHA256, &k.Type, &k.Size); err != nil {
+			return nil, err
+		}
+		found[k.Place] = k
+	}
+	return found, rows.Err()
 }
 
 // fetchMedia fetches one picture or film. What goes wrong is said in the result.

@@ -32,7 +32,9 @@ type job struct {
 	revision string
 	argument string
 	attempts int
-	since    time.Time
+	// begun is true when an attempt was made whose outcome nobody knows.
+	begun bool
+	since time.Time
 }
 
 // outcome is what became of an attempt.
@@ -129,10 +131,10 @@ func (d *dispatcher) run(ctx context.Context) {
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
 	err = d.m.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, since FROM (
+		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, error LIKE $3 || '%', since FROM (
 			SELECT *, row_number() OVER (PARTITION BY channel ORDER BY priority DESC, id) AS place FROM outbox o
 			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
-			AND e.id < o.id AND e.state = 'waiting'))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel)
+			AND e.id < o.id AND e.state = 'waiting'))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
 		if err != nil {
 			return err
 		}
@@ -141,7 +143,7 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 			var j job
 			var since int64
 			if err := rows.Scan(&j.id, &j.comment, &j.channel, &j.action, &j.decision, &j.record, &j.revision, &j.argument, &j.attempts,
-				&since); err != nil {
+				&j.begun, &since); err != nil {
 				return err
 			}
 			j.since = store.FromTime(since)
@@ -248,6 +250,26 @@ func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
 	return n == 1, err
 }
 
+// unknownOutcome stands in the row of a deletion from before the platform is called until its answer is written. Who finds it there, and
+// the comment gone, knows whose doing that most likely was.
+const unknownOutcome = "begun, and the outcome is not known"
+
+// deleting calls the platform's deletion, and sees to it that one whose answer was lost is known as ours afterwards.
+func (m *Moderator) deleting(ctx context.Context, adapter Adapter, j job, receipt archive.Receipt) error {
+	err := m.db.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE outbox SET error = $2 WHERE id = $1`, j.id, unknownOutcome)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = adapter.Delete(ctx, receipt)
+	if err != nil && (reason(err) == "fault" || reason(err) == "timeout") {
+		err = fmt.Errorf("%s: %w", unknownOutcome, err)
+	}
+	return err
+}
+
 // attempt does the job. It is the one place from which a platform is told to remove anything.
 func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	adapter, ok := m.cfg.Adapters[j.channel]
@@ -273,6 +295,9 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	}
 	now, err := adapter.Fetch(ctx, c.ref)
 	if errors.Is(err, platforms.ErrGone) {
+		if j.action == "delete" && j.begun {
+			return outcome{result: "already", state: Deleted} // by an attempt of ours whose answer was lost
+		}
 		return outcome{result: "gone", state: Removed}
 	}
 	if err != nil {
@@ -313,7 +338,7 @@ func (m *Moderator) remove(ctx context.Context, adapter Adapter, j job, now plat
 		return outcome{err: err}
 	}
 	if j.action == "delete" {
-		err := adapter.Delete(ctx, receipt)
+		err := m.deleting(ctx, adapter, j, receipt)
 		if errors.Is(err, platforms.ErrGone) {
 			return outcome{result: "gone", state: Removed}
 		}
