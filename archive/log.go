@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -65,10 +66,21 @@ func writeKey(path string, key Key) error {
 	if err == nil {
 		err = os.Rename(path+".new", path)
 	}
+	if err == nil {
+		err = syncFolder(filepath.Dir(path)) // else a power cut may take back the new name, and the key with it
+	}
 	if err != nil {
 		return fmt.Errorf("archive: write the signing key: %w", err)
 	}
 	return nil
+}
+
+func syncFolder(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
 }
 
 // logHashes reads the log's stored hashes within a transaction.

@@ -99,6 +99,7 @@ func TestConfigurationSaysWhereItIsWrong(t *testing.T) {
 		"no account":        {"data: d\norigin: o\nchannels:\n  - id: a\n    platform: facebook\n", "account"},
 		"no such platform":  {"data: d\norigin: o\nchannels:\n  - id: a\n    platform: lunarstorm\n    account: \"1\"\n", "lunarstorm"},
 		"the same id":       {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\"}\n  - {id: a, platform: facebook, account: \"2\"}\n", "taken"},
+		"the same page":     {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\"}\n  - {id: b, platform: facebook, account: \"1\"}\n", "already"},
 		"no date":           {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\", reviewed: nyss}\n", "nyss"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,5 +189,24 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 		if strings.Contains(log, word) {
 			t.Errorf("the log holds %q", word)
 		}
+	}
+}
+
+// A log goes on with the key that it began with, or not at all.
+func TestBooksWithoutTheirKey(t *testing.T) {
+	dir := t.TempDir()
+	b, err := openBooks(context.Background(), dir, demoOrigin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, keyName)); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := openBooks(context.Background(), dir, demoOrigin); err == nil {
+		_ = b.db.Close()
+		t.Error("opened with a key that signed none of it")
 	}
 }

@@ -177,7 +177,7 @@ func (c *Config) check() error {
 	if c.LogLevel == "" {
 		c.LogLevel = "info"
 	}
-	seen := map[string]bool{}
+	seen, accounts := map[string]bool{}, map[string]string{}
 	for i, channel := range c.Channels {
 		if err := channel.check(); err != nil {
 			return fmt.Errorf("channels[%d]: %w", i, err)
@@ -186,6 +186,10 @@ func (c *Config) check() error {
 			return fmt.Errorf("channels[%d]: the id %s is taken", i, channel.ID)
 		}
 		seen[channel.ID] = true
+		if other, taken := accounts[channel.Account]; taken {
+			return fmt.Errorf("channels[%d]: account: page %s is channel %s already", i, channel.Account, other)
+		}
+		accounts[channel.Account] = channel.ID
 	}
 	return nil
 }

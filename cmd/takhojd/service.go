@@ -46,6 +46,12 @@ func openBooks(ctx context.Context, data, origin string) (*books, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
+	if _, err := os.Stat(filepath.Join(data, keyName)); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(data, databaseName)); err == nil {
+			// A new key would sign from here on, and all that the old one signed would no longer verify.
+			return nil, fmt.Errorf("%s holds %s but not %s, which signed its log: put the key back from the backup", data, databaseName, keyName)
+		}
+	}
 	key, err := archive.OpenKey(filepath.Join(data, keyName), origin)
 	if err != nil {
 		return nil, err
