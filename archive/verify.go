@@ -326,31 +326,19 @@ func (v *verification) against(signed string, size int64) {
 	}
 }
 
-// orphans finds index rows whose record is gone.
+// orphans finds index rows whose record is gone, and records that no words lead to.
 func (v *verification) orphans() error {
-	rows, err := v.tx.Query(`SELECT r.leaf, r.record_id FROM archive_records r LEFT JOIN archive_entries e ON e.leaf = r.leaf AND e.kind = 'record'
-		WHERE e.leaf IS NULL`)
-	if err != nil {
+	if err := v.each(`SELECT r.leaf, r.record_id FROM archive_records r LEFT JOIN archive_entries e ON e.leaf = r.leaf AND e.kind = 'record'
+		WHERE e.leaf IS NULL`, "it is in the index, but not in the archive"); err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var leaf int64
-		var record string
-		if err := rows.Scan(&leaf, &record); err != nil {
-			return err
-		}
-		v.problem(record, leaf, "it is in the index, but not in the archive")
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	return v.unsearchable()
+	return v.each(`SELECT leaf, record_id FROM archive_records WHERE leaf NOT IN (SELECT rowid FROM archive_words)`,
+		"its words are not in the index that it is searched by")
 }
 
-// unsearchable finds records that no words lead to.
-func (v *verification) unsearchable() error {
-	rows, err := v.tx.Query(`SELECT leaf, record_id FROM archive_records WHERE leaf NOT IN (SELECT rowid FROM archive_words)`)
+// each says of every record that a query finds what is wrong with it.
+func (v *verification) each(query, what string) error {
+	rows, err := v.tx.Query(query)
 	if err != nil {
 		return err
 	}
@@ -361,7 +349,7 @@ func (v *verification) unsearchable() error {
 		if err := rows.Scan(&leaf, &record); err != nil {
 			return err
 		}
-		v.problem(record, leaf, "its words are not in the index that it is searched by")
+		v.problem(record, leaf, "%s", what)
 	}
 	return rows.Err()
 }

@@ -862,6 +862,22 @@ func TestPeopleDecide(t *testing.T) {
 			t.Errorf("%+v", k.Flag)
 		}
 	})
+	t.Run("a second opinion leaves it to a colleague", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", linked))
+		k := d.of("c1")
+		if err := d.Claim(ctx, k.Flag.Flag, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		d.decide(k, moderation.Opinion)
+		if k = d.of("c1"); k.Flag == nil || k.Flag.Why != moderation.OpinionWhy || k.Flag.ClaimedBy != "" || k.State != moderation.Standing {
+			t.Fatalf("%+v", k.Flag)
+		}
+		d.letStand(k, "bea")
+		if len(d.queue()) != 0 {
+			t.Error("still queued")
+		}
+	})
 	t.Run("refer, with an answer", func(t *testing.T) {
 		d := sit(t)
 		d.tell(d.write("c1", "Bo", linked))

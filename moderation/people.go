@@ -432,8 +432,8 @@ func (w *walk) askColleague(c *comment, d *decision) error {
 	if err := w.openFlag(d, w.m.Policy()); err != nil {
 		return err
 	}
-	_, err := w.tx.Exec(`UPDATE flags SET why = CASE WHEN why = 'escalation' THEN why ELSE 'opinion' END, opinion_not = $2, claimed_by = '', claimed_until = 0
-		WHERE comment = $1 AND closed_at = 0`, c.id, d.by)
+	_, err := w.tx.Exec(`UPDATE flags SET why = CASE WHEN why = 'escalation' THEN why ELSE 'opinion' END, claimed_by = '', claimed_until = 0
+		WHERE comment = $1 AND closed_at = 0`, c.id)
 	return err
 }
 
@@ -559,7 +559,7 @@ func (w *walk) lower(c *comment, flag, id int64, by string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE flags SET severity = 0, why = '', opinion_not = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at = 0`,
+	if _, err := w.tx.Exec(`UPDATE flags SET severity = 0, why = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at = 0`,
 		flag, by, w.now.Add(claimTime)); err != nil {
 		return err
 	}

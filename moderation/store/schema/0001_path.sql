@@ -118,7 +118,6 @@ CREATE TABLE flags (
     due_at        BIGINT  NOT NULL,
     claimed_by    TEXT    NOT NULL DEFAULT '',
     claimed_until BIGINT  NOT NULL DEFAULT 0,
-    opinion_not   TEXT    NOT NULL DEFAULT '', -- who asked for a second opinion: someone else must answer
     closed_at     BIGINT  NOT NULL DEFAULT 0,
     closed_by     TEXT    NOT NULL DEFAULT ''
 );
