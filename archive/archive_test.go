@@ -115,6 +115,7 @@ func TestSearch(t *testing.T) {
 		{"å is a letter", archive.Query{Words: "tarta"}, ""},
 		{"å is found as å", archive.Query{Words: "Tårtor"}, "c3"},
 		{"a beginning", archive.Query{Words: "klock*"}, "c2"},
+		{"a beginning that is a whole word", archive.Query{Words: "klockorna*"}, "c2"},
 		{"signs alone", archive.Query{Words: `"' --`}, ""},
 		{"FTS syntax is only words", archive.Query{Words: `OR NEAR( "x`}, ""},
 		{"author by name", archive.Query{Author: "roger"}, "c3 c2"},

@@ -43,10 +43,12 @@ func match(column, search string) string {
 		for _, w := range words(field) {
 			stem := swedish.Stem(w, true)
 			switch {
-			case column != "stems" || prefix:
+			case column != "stems":
 				terms = append(terms, column+` : "`+w+`" *`)
+			case prefix: // the beginning may be longer than its own stem: "invandrare*"
+				terms = append(terms, `(stems : "`+w+`" * OR stems : "`+stem+`")`)
 			default:
-				terms = append(terms, column+` : "`+stem+`"`)
+				terms = append(terms, `stems : "`+stem+`"`)
 			}
 		}
 	}

@@ -118,6 +118,18 @@ func TestConfigurationSaysWhereItIsWrong(t *testing.T) {
 	}
 }
 
+func TestOneServesAFolder(t *testing.T) {
+	s := setScene(t, filepath.Join(t.TempDir(), "data"), 1000, noFaults)
+	startProcess(t, `"listening"`, "serve", "--config", s.config)
+	code, _, errs := do(t, "", "serve", "--config", s.config)
+	if code != 1 || !strings.Contains(errs, "another takhojd already serves") {
+		t.Errorf("%d %s", code, errs)
+	}
+	if code, _, errs := do(t, "", "archive", "verify", "--config", s.config); code != 0 {
+		t.Errorf("the archivist's tools work beside it: %d %s", code, errs)
+	}
+}
+
 func TestDoctorLooksAtTheGuidelines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "takhojd.yaml")
 	text := "data: d\norigin: o\nchannels:\n  - {id: good, platform: facebook, account: \"1\", purpose: Svara, owner: Anna, response_target: 4h, reviewed: " +

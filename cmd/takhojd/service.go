@@ -78,6 +78,7 @@ type service struct {
 	console   *console.Server
 	webhook   http.Handler
 	listeners []listener
+	lock      *os.File
 }
 
 type listener struct {
@@ -101,6 +102,9 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 			err = errors.Join(err, s.close())
 		}
 	}()
+	if s.lock, err = lockBooks(cfg.Data); err != nil {
+		return nil, err
+	}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
@@ -376,6 +380,9 @@ func (s *service) close() error {
 	}
 	if s.books != nil {
 		err = s.db.Close()
+	}
+	if s.lock != nil {
+		err = errors.Join(err, s.lock.Close())
 	}
 	return err
 }
