@@ -163,3 +163,34 @@ type Adapter interface {
 	Remover
 	Responder
 }
+
+// What follows are abilities that only some adapters have. Where one is missing, [platforms.Capabilities] says so, nothing is offered, and
+// nothing is tried.
+
+// Listener hears of comments by itself: by a stream that it keeps open, or by asking more often than CatchUp.
+type Listener interface {
+	// Listen hands over what happens, until ctx is cancelled. It reconnects by itself as the platform wants it, and returns an error only
+	// when a person must act (platforms.ErrTokenDead); then it is begun again later. It may hand over anything twice and in any order, and
+	// may miss what happened while it was not connected: CatchUp finds that.
+	Listen(context.Context, func(context.Context, []platforms.Event) error) error
+}
+
+// Muter stops us from seeing an author; everybody else still does.
+type Muter interface {
+	Mute(context.Context, platforms.Author) error
+}
+
+// Reporter reports a comment to the platform's own moderators. reason is a category of the policy; text is what a person wrote for them.
+type Reporter interface {
+	Report(ctx context.Context, ref platforms.Ref, reason, text string) error
+}
+
+// Closer closes a post for new comments, and opens it again. What stands there stays.
+type Closer interface {
+	CloseComments(ctx context.Context, post string, closed bool) error
+}
+
+// Checker looks at all that can be wrong between us and the platform, and changes nothing.
+type Checker interface {
+	Check(context.Context) []platforms.Check
+}

@@ -146,6 +146,9 @@ func (m *Moderator) Run(ctx context.Context) error {
 			return fmt.Errorf("moderation: an adapter for %q, which is no channel", id)
 		}
 		wg.Go(func() { m.catchUp(ctx, channel, adapter) })
+		if listener, ok := adapter.(Listener); ok {
+			wg.Go(func() { m.listen(ctx, channel, listener) })
+		}
 	}
 	wg.Wait()
 	return nil

@@ -179,7 +179,24 @@ type Capabilities struct {
 	Reply        bool `json:"reply"`
 	PrivateReply bool `json:"private_reply"`
 	Block        bool `json:"block"`
+	// Mute is where an author can be muted: we no longer see them, everybody else does.
+	Mute bool `json:"mute,omitempty"`
+	// Report is where a comment can be reported to the platform's own moderators by its API.
+	Report bool `json:"report,omitempty"`
+	// CloseComments is where a post can be closed for new comments, and opened again.
+	CloseComments bool `json:"close_comments,omitempty"`
 	// HideEffectSV and HideEffectEN say what a hide really does, in words for the reviewer's button.
 	HideEffectSV string `json:"hide_effect_sv"`
 	HideEffectEN string `json:"hide_effect_en"`
+}
+
+// Check is one thing that was looked at between us and a platform, and what it means, in words for a person. It holds no secret.
+type Check struct {
+	// Name is "token", "permissions", "webhook", "polling", "clock", "capabilities" or an adapter's own word.
+	Name string
+	OK   bool
+	// SV and EN say what was found and, where it is not well, what to do.
+	SV, EN string
+	// Expires is when what was looked at ends: a token. Zero where it does not, or where nobody says.
+	Expires time.Time
 }

@@ -30,6 +30,8 @@ type Config struct {
 	Webhooks   ListenConfig     `yaml:"webhooks"`
 	Operations ListenConfig     `yaml:"operations"`
 	Facebook   FacebookConfig   `yaml:"facebook"`
+	X          XConfig          `yaml:"x"`
+	Bluesky    BlueskyConfig    `yaml:"bluesky"`
 	Moderation ModerationConfig `yaml:"moderation"`
 	Channels   []ChannelConfig  `yaml:"channels"`
 }
@@ -46,7 +48,7 @@ type ListenConfig struct {
 	Address string `yaml:"address"`
 }
 
-// FacebookConfig is the app at Meta that all Facebook channels share.
+// FacebookConfig is the app at Meta that all Facebook and Instagram channels share.
 type FacebookConfig struct {
 	// BaseURL is where the Graph API is; empty is Meta's own.
 	BaseURL     string `yaml:"base_url"`
@@ -54,6 +56,23 @@ type FacebookConfig struct {
 	AppID       string `yaml:"app_id"`
 	AppSecret   Secret `yaml:"app_secret"`
 	VerifyToken Secret `yaml:"verify_token"`
+}
+
+// XConfig is the app at X that all X channels share.
+type XConfig struct {
+	// BaseURL is where the API is; empty is X's own.
+	BaseURL string `yaml:"base_url"`
+	// ConsumerKey and ConsumerSecret are the app's: they sign calls, and webhooks are signed with the secret. Bearer is the app's own
+	// token, for streams.
+	ConsumerKey    Secret `yaml:"consumer_key"`
+	ConsumerSecret Secret `yaml:"consumer_secret"`
+	Bearer         Secret `yaml:"bearer"`
+}
+
+// BlueskyConfig is where Bluesky is, for all Bluesky channels.
+type BlueskyConfig struct {
+	// Service is the personal data server that holds the accounts; empty is https://bsky.social.
+	Service string `yaml:"service"`
 }
 
 // ModerationConfig tunes the path. Zero values are the defaults of package moderation.
@@ -72,7 +91,7 @@ type ChannelConfig struct {
 	// ID names the channel in every record. It is chosen once.
 	ID       string `yaml:"id"`
 	Platform string `yaml:"platform"`
-	// Account is the platform's own id of the page.
+	// Account is the platform's own id of the page or account: a page id, an Instagram account id, an X user id, a Bluesky DID.
 	Account string `yaml:"account"`
 	Name    string `yaml:"name"`
 	// Purpose, Owner, ResponseTarget and Reviewed (a date, 2026-05-01) are what doctor looks for.
@@ -81,8 +100,10 @@ type ChannelConfig struct {
 	ResponseTarget Duration `yaml:"response_target"`
 	Reviewed       string   `yaml:"reviewed"`
 	// HideQuota is how many comments the bot may hide here a day. Absent, it is the policy's own; 0 lets the bot only flag.
-	HideQuota *int   `yaml:"hide_quota"`
-	Token     Secret `yaml:"token"`
+	HideQuota *int `yaml:"hide_quota"`
+	// Token is the page's or account's access token; on Bluesky an app password. TokenSecret is X's second half of it.
+	Token       Secret `yaml:"token"`
+	TokenSecret Secret `yaml:"token_secret"`
 }
 
 // Secret says where a secret is: in a file, or in an environment variable. It never stands in the configuration itself.
@@ -146,11 +167,13 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, false)) // without the source: it may hold a secret
 	}
 	folder := filepath.Dir(path)
-	for _, p := range []*string{&c.Data, &c.Policy, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File} {
+	for _, p := range []*string{&c.Data, &c.Policy, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File,
+		&c.X.ConsumerKey.File, &c.X.ConsumerSecret.File, &c.X.Bearer.File} {
 		within(folder, p)
 	}
 	for i := range c.Channels {
 		within(folder, &c.Channels[i].Token.File)
+		within(folder, &c.Channels[i].TokenSecret.File)
 	}
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("configuration: %s: %w", path, err)
@@ -186,10 +209,11 @@ func (c *Config) check() error {
 			return fmt.Errorf("channels[%d]: the id %s is taken", i, channel.ID)
 		}
 		seen[channel.ID] = true
-		if other, taken := accounts[channel.Account]; taken {
-			return fmt.Errorf("channels[%d]: account: page %s is channel %s already", i, channel.Account, other)
+		account := channel.Platform + " " + channel.Account
+		if other, taken := accounts[account]; taken {
+			return fmt.Errorf("channels[%d]: account: %s is channel %s already", i, account, other)
 		}
-		accounts[channel.Account] = channel.ID
+		accounts[account] = channel.ID
 	}
 	return nil
 }
@@ -198,10 +222,10 @@ func (c ChannelConfig) check() error {
 	switch {
 	case c.ID == "" || strings.ContainsAny(c.ID, " /\n\t"):
 		return fmt.Errorf("id: %q must be there, without spaces and slashes", c.ID)
-	case platforms.Platform(c.Platform) != platforms.Facebook:
-		return fmt.Errorf("platform: %q has no adapter yet: there is facebook", c.Platform)
+	case !platforms.Platform(c.Platform).Valid():
+		return fmt.Errorf("platform: there is no %q: there are facebook, instagram, x and bluesky", c.Platform)
 	case c.Account == "":
-		return errors.New("account: which page is it?")
+		return errors.New("account: which page or account is it?")
 	case c.HideQuota != nil && *c.HideQuota < 0:
 		return fmt.Errorf("hide_quota: %d is negative", *c.HideQuota)
 	}

@@ -156,7 +156,7 @@ func setScene(t *testing.T, data string, rate float64, faults platformtest.Fault
 		"moderation:\n  poll_every: 2s\n  backoff: 50ms\n  backoff_max: 500ms\n  media_wait: 2s\n  media_from_private_addresses: true\nchannels:\n"
 	write("app.secret", sceneSecret)
 	write("verify.secret", "takhojd")
-	for i, page := range platformtest.DefaultPages() {
+	for i, page := range platformtest.DefaultAccounts() {
 		name := fmt.Sprintf("page-%d.secret", i)
 		write(name, page.Token)
 		config += fmt.Sprintf("  - id: rs-%s\n    platform: facebook\n    account: %q\n    name: %s\n    token:\n      file: %s\n", page.Plays, page.ID, page.Name, name)
@@ -318,7 +318,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 		{"on a platform that works", 30, platformtest.Faults{WebhookDuplicate: 0.2, WebhookReorder: 0.2}},
 		{"on a platform that fails", 30, platformtest.Faults{HTTP500: 0.1, HTTP429: 0.005, Timeout: 0.02, TimeoutAfter: 0.03, HalfBody: 0.03, HangMS: 200,
 			WebhookDuplicate: 0.2, WebhookReorder: 0.2, WebhookDrop: 0.1, WebhookWrongSignature: 0.1, RemoveBeforeHide: 0.02,
-			Errors: []platformtest.GraphFault{{Code: 1, Share: 0.05}, {Code: 2, Share: 0.05}, {Code: 80001, FirstCall: 30, LastCall: 31}, {Code: 190, Subcode: 463, FirstCall: 60, LastCall: 75}}}},
+			Errors: []platformtest.Refusal{{Code: 1, Share: 0.05}, {Code: 2, Share: 0.05}, {Code: 80001, FirstCall: 30, LastCall: 31}, {Code: 190, Subcode: 463, FirstCall: 60, LastCall: 75}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -406,7 +406,7 @@ func TestFullDisk(t *testing.T) {
 // deliver posts a signed delivery of its own, large enough not to fit into what is left of a page, and returns the answer.
 func (s *scene) deliver() int {
 	body := fmt.Sprintf(`{"object":"page","entry":[{"id":%q,"time":1,"changes":[{"field":"feed","value":{"item":"comment","verb":"remove","comment_id":"1_%d","post_id":"1_1","from":{"id":"7","name":"x"},"note":%q}}]}]}`,
-		platformtest.DefaultPages()[0].ID, rand.Int64(), strings.Repeat("x", 20000))
+		platformtest.DefaultAccounts()[0].ID, rand.Int64(), strings.Repeat("x", 20000))
 	mac := hmac.New(sha256.New, []byte(sceneSecret))
 	mac.Write([]byte(body))
 	request, err := http.NewRequest(http.MethodPost, "http://"+s.webhook+"/webhooks/facebook", strings.NewReader(body))

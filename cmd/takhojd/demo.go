@@ -105,7 +105,7 @@ func startDemo(ctx context.Context, o demoOptions, log *zap.Logger) (_ *demo, er
 	if d.service, err = newService(ctx, cfg, log); err != nil {
 		return nil, errors.Join(err, d.platform.Close())
 	}
-	d.platform.SetWebhookURL("http://" + d.service.address("webhooks") + "/webhooks/facebook")
+	d.platform.SetWebhookURL("http://" + d.service.address("webhooks") + "/webhooks/{platform}")
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	d.cancel = cancel
 	go func() {
@@ -133,7 +133,7 @@ func demoConfig(o demoOptions, platform *platformtest.Server, secret, verify str
 		Moderation: ModerationConfig{PollEvery: Duration(30 * time.Second), Backoff: Duration(200 * time.Millisecond),
 			MediaFromPrivateAddresses: true}}
 	errs := []error{err1, err2}
-	for i, page := range platform.Pages() {
+	for i, page := range platform.Accounts() {
 		token, err := keep(fmt.Sprintf("page-%d.secret", i+1), page.Token)
 		errs = append(errs, err)
 		cfg.Channels = append(cfg.Channels, ChannelConfig{ID: "rs-" + string(page.Plays), Platform: string(platforms.Facebook), Account: page.ID,

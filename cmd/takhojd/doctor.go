@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+
+	"takhojd/moderation"
 )
 
 // reviewEvery is how often a channel must be reviewed against law and directives: the guidelines say "continually", which we
@@ -106,14 +108,18 @@ func (d *doctor) platforms(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	pages, err := cfg.facebookPages(policy.HideQuota(), zap.NewNop(), nil)
+	wires, err := newWiring(cfg, policy.HideQuota(), zap.NewNop(), nil)
 	if err != nil {
 		return err
 	}
-	for _, page := range pages {
+	for _, channel := range wires.channels {
+		checker, ok := wires.adapters[channel.ID].(moderation.Checker)
+		if !ok {
+			continue
+		}
 		ctx, cancel := context.WithTimeout(ctx, time.Minute)
-		for _, check := range page.Check(ctx) {
-			d.line(check.OK, page.Channel().ID, check.EN)
+		for _, check := range checker.Check(ctx) {
+			d.line(check.OK, channel.ID, check.EN)
 		}
 		cancel()
 	}

@@ -21,8 +21,6 @@ import (
 	"takhojd/moderation"
 	"takhojd/moderation/console"
 	"takhojd/moderation/store"
-	"takhojd/platforms"
-	"takhojd/platforms/facebook"
 	"takhojd/rules"
 )
 
@@ -76,7 +74,7 @@ type service struct {
 	policy    *rules.Policy
 	moderator *moderation.Moderator
 	console   *console.Server
-	webhook   http.Handler
+	webhooks  http.Handler
 	listeners []listener
 	lock      *os.File
 }
@@ -132,76 +130,26 @@ func loadPolicy(path string) (*rules.Policy, error) {
 	return p, nil
 }
 
-// connect makes the adapters, the moderator and the webhook.
+// connect makes the adapters, the moderator and the webhooks.
 func (s *service) connect() error {
 	cfg := s.cfg
-	metrics := facebook.NewMetrics(s.registry)
-	secret, verify, err := cfg.Facebook.secrets()
+	wires, err := newWiring(cfg, s.policy.HideQuota(), s.log, s.registry)
 	if err != nil {
 		return err
-	}
-	pages, err := cfg.facebookPages(s.policy.HideQuota(), s.log, metrics)
-	if err != nil {
-		return err
-	}
-	var channels []platforms.Channel
-	byAccount := map[string]platforms.Channel{}
-	adapters := map[string]moderation.Adapter{}
-	for _, page := range pages {
-		channel := page.Channel()
-		channels = append(channels, channel)
-		byAccount[channel.Account], adapters[channel.ID] = channel, page
 	}
 	media := moderation.PublicClient()
 	if cfg.Moderation.MediaFromPrivateAddresses {
 		media = moderation.LocalClient()
 	}
-	s.moderator, err = moderation.New(moderation.Config{DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: channels, Adapters: adapters,
+	s.moderator, err = moderation.New(moderation.Config{DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: wires.channels, Adapters: wires.adapters,
 		Log: s.log, Metrics: moderation.NewMetrics(s.registry), MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
 		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
 		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax)})
-	if err != nil {
+	if err != nil || cfg.Webhooks.Address == "" {
 		return err
 	}
-	if cfg.Webhooks.Address == "" {
-		return nil
-	}
-	s.webhook, err = facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: byAccount,
-		Sink: s.moderator.Receive, Log: s.log, Metrics: metrics})
+	s.webhooks, err = wires.webhooks(s.moderator.Receive)
 	return err
-}
-
-// secrets reads the app's secrets.
-func (c FacebookConfig) secrets() (app, verify string, err error) {
-	if app, err = c.AppSecret.Read(); err != nil {
-		return "", "", fmt.Errorf("facebook: app_secret: %w", err)
-	}
-	if verify, err = c.VerifyToken.Read(); err != nil {
-		return "", "", fmt.Errorf("facebook: verify_token: %w", err)
-	}
-	return app, verify, nil
-}
-
-// facebookPages makes the adapter of each channel. metrics may be nil.
-func (c Config) facebookPages(quota int, log *zap.Logger, metrics *facebook.Metrics) ([]*facebook.Page, error) {
-	secret, verify, err := c.Facebook.secrets()
-	if err != nil {
-		return nil, err
-	}
-	var pages []*facebook.Page
-	for _, channel := range c.Channels {
-		token, err := channel.Token.Read()
-		if err != nil {
-			return nil, fmt.Errorf("channel %s: token: %w", channel.ID, err)
-		}
-		page, err := facebook.NewPage(facebook.Config{BaseURL: c.Facebook.BaseURL, Version: c.Facebook.Version, AppID: c.Facebook.AppID,
-			AppSecret: secret, VerifyToken: verify, PageToken: token, Channel: channel.channel(quota), Log: log, Metrics: metrics})
-		if err != nil {
-			return nil, err
-		}
-		pages = append(pages, page)
-	}
-	return pages, nil
 }
 
 // gauges shows what waits.
@@ -245,11 +193,7 @@ func (s *service) listen() error {
 		s.listeners = append(s.listeners, listener{name, l, handler})
 		return nil
 	}
-	webhooks := http.NewServeMux()
-	if s.webhook != nil {
-		webhooks.Handle("/webhooks/facebook", s.webhook)
-	}
-	return errors.Join(bind("console", s.cfg.Console.Address, s.console.Handler()), bind("webhooks", s.cfg.Webhooks.Address, webhooks),
+	return errors.Join(bind("console", s.cfg.Console.Address, s.console.Handler()), bind("webhooks", s.cfg.Webhooks.Address, s.webhooks),
 		bind("operations", s.cfg.Operations.Address, s.operations()))
 }
 

@@ -22,34 +22,33 @@ const worstSkew = 30 * time.Second
 var neededPermissions = []string{"pages_show_list", "pages_read_engagement", "pages_read_user_content",
 	"pages_manage_engagement", "pages_manage_metadata"}
 
-// Check is one thing that was looked at, and what it means, in words for a person.
-type Check struct {
-	Name   string
-	OK     bool
-	SV, EN string
-}
-
 // Check looks at all that can be wrong between us and the platform: the token, its owner, its permissions, the webhook's
 // subscription and the clocks. It changes nothing. What cannot be seen, for want of app credentials, is said so and is OK.
-func (p *Page) Check(ctx context.Context) []Check {
+func (p *Page) Check(ctx context.Context) []platforms.Check {
 	token := p.checkToken(ctx)
-	checks := []Check{token}
+	checks := []platforms.Check{token}
 	if token.OK {
 		checks = append(checks, p.checkPermissions(ctx), p.checkSubscription(ctx))
 	}
 	return append(checks, p.checkClock(ctx))
 }
 
-func (p *Page) checkToken(ctx context.Context) Check {
+func good(name, sv, en string) platforms.Check {
+	return platforms.Check{Name: name, OK: true, SV: sv, EN: en}
+}
+
+func bad(name, sv, en string) platforms.Check { return platforms.Check{Name: name, SV: sv, EN: en} }
+
+func (p *Page) checkToken(ctx context.Context) platforms.Check {
 	const name = "token"
 	switch err := p.belongs(ctx); {
 	case err == nil:
-		return Check{name, true, "Åtkomstnyckeln gäller och är sidans egen.", "The access token holds and is the page's own."}
+		return good(name, "Åtkomstnyckeln gäller och är sidans egen.", "The access token holds and is the page's own.")
 	case errors.Is(err, platforms.ErrTokenDead) && refused(err):
-		return Check{name, false, "Plattformen godtar inte åtkomstnyckeln. Skapa en ny.", "The platform does not accept the access token. Make a new one."}
+		return bad(name, "Plattformen godtar inte åtkomstnyckeln. Skapa en ny.", "The platform does not accept the access token. Make a new one.")
 	case errors.Is(err, platforms.ErrTokenDead):
-		return Check{name, false, "Åtkomstnyckeln är inte sidans egen. Med den ser alla listor tomma ut. Hämta sidans nyckel.",
-			"The access token is not the page's own. With it, every list looks empty. Get the page's token."}
+		return bad(name, "Åtkomstnyckeln är inte sidans egen. Med den ser alla listor tomma ut. Hämta sidans nyckel.",
+			"The access token is not the page's own. With it, every list looks empty. Get the page's token.")
 	default:
 		return unreachable(name, err)
 	}
@@ -62,16 +61,16 @@ func refused(err error) bool {
 }
 
 // unreachable is for what could not be looked at. Errors of this package hold no secrets.
-func unreachable(name string, err error) Check {
-	return Check{name, false, "Det gick inte att fråga plattformen: " + err.Error(), "The platform could not be asked: " + err.Error()}
+func unreachable(name string, err error) platforms.Check {
+	return bad(name, "Det gick inte att fråga plattformen: "+err.Error(), "The platform could not be asked: "+err.Error())
 }
 
 // checkPermissions asks, as the app, what the page's token may do. The token stands in this one call's address, as the API
 // demands; errors never hold addresses.
-func (p *Page) checkPermissions(ctx context.Context) Check {
+func (p *Page) checkPermissions(ctx context.Context) platforms.Check {
 	const name = "permissions"
 	if p.app == nil {
-		return Check{name, true, "Behörigheterna syns inte utan appens id och hemlighet.", "Permissions cannot be seen without the app's id and secret."}
+		return good(name, "Behörigheterna syns inte utan appens id och hemlighet.", "Permissions cannot be seen without the app's id and secret.")
 	}
 	body, err := p.callAs(ctx, p.app, "debug token", "debug_token", fb.GET, fb.Params{"input_token": p.cfg.PageToken})
 	if err != nil {
@@ -94,17 +93,18 @@ func (p *Page) checkPermissions(ctx context.Context) Check {
 	}
 	if len(missing) > 0 {
 		list := strings.Join(missing, ", ")
-		return Check{name, false, "Åtkomstnyckeln saknar behörighet: " + list, "The access token lacks permission: " + list}
+		return bad(name, "Åtkomstnyckeln saknar behörighet: "+list, "The access token lacks permission: "+list)
 	}
 	if at := answer.Data.Expires.time(); !at.IsZero() {
 		day := at.Format(time.DateOnly)
-		return Check{name, at.Sub(p.cfg.Now()) > 7*24*time.Hour, "Alla behörigheter finns. Åtkomstnyckeln går ut " + day + ".",
-			"All permissions are there. The access token expires on " + day + "."}
+		return platforms.Check{Name: name, OK: at.Sub(p.cfg.Now()) > 7*24*time.Hour, Expires: at,
+			SV: "Alla behörigheter finns. Åtkomstnyckeln går ut " + day + ".",
+			EN: "All permissions are there. The access token expires on " + day + "."}
 	}
-	return Check{name, true, "Alla behörigheter finns.", "All permissions are there."}
+	return good(name, "Alla behörigheter finns.", "All permissions are there.")
 }
 
-func (p *Page) checkSubscription(ctx context.Context) Check {
+func (p *Page) checkSubscription(ctx context.Context) platforms.Check {
 	const name = "webhook"
 	subscribed := false
 	err := p.list(ctx, "subscriptions", p.cfg.Channel.Account+"/subscribed_apps", fb.Params{}, func(items []json.RawMessage) (bool, error) {
@@ -123,15 +123,15 @@ func (p *Page) checkSubscription(ctx context.Context) Check {
 	case err != nil:
 		return unreachable(name, err)
 	case !subscribed:
-		return Check{name, false, "Sidan levererar inte sina kommentarer till appen. Prenumerera på fältet feed.",
-			"The page does not deliver its comments to the app. Subscribe to the field feed."}
+		return bad(name, "Sidan levererar inte sina kommentarer till appen. Prenumerera på fältet feed.",
+			"The page does not deliver its comments to the app. Subscribe to the field feed.")
 	}
-	return Check{name, true, "Sidan levererar sina kommentarer till appen.", "The page delivers its comments to the app."}
+	return good(name, "Sidan levererar sina kommentarer till appen.", "The page delivers its comments to the app.")
 }
 
 // checkClock compares our clock with the platform's, as told in the Date header of whatever it answers. It asks without a
 // token, so that it works when nothing else does.
-func (p *Page) checkClock(ctx context.Context) Check {
+func (p *Page) checkClock(ctx context.Context) platforms.Check {
 	const name = "clock"
 	base := p.cfg.BaseURL
 	if base == "" {
@@ -148,12 +148,12 @@ func (p *Page) checkClock(ctx context.Context) Check {
 	_ = res.Body.Close()
 	theirs, err := http.ParseTime(res.Header.Get("Date"))
 	if err != nil {
-		return Check{name, true, "Plattformen säger inte vad klockan är.", "The platform does not tell the time."}
+		return good(name, "Plattformen säger inte vad klockan är.", "The platform does not tell the time.")
 	}
 	skew := p.cfg.Now().Sub(theirs).Round(time.Second)
 	text := fmt.Sprintf("%+d s", int(skew.Seconds()))
 	if skew.Abs() > worstSkew {
-		return Check{name, false, "Vår klocka avviker från plattformens: " + text + ".", "Our clock differs from the platform's: " + text + "."}
+		return bad(name, "Vår klocka avviker från plattformens: "+text+".", "Our clock differs from the platform's: "+text+".")
 	}
-	return Check{name, true, "Klockorna går lika.", "The clocks agree."}
+	return good(name, "Klockorna går lika.", "The clocks agree.")
 }

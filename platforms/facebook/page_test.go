@@ -40,7 +40,7 @@ func newSite(t testing.TB, opts platformtest.Options, change func(*facebook.Conf
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	post, err := server.AddPost(platformtest.Post{Page: pageID, Text: "Budget 2027"})
+	post, err := server.AddPost(platformtest.Post{Account: pageID, Text: "Budget 2027"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func newSite(t testing.TB, opts platformtest.Options, change func(*facebook.Conf
 func newPage(t testing.TB, address string, change func(*facebook.Config)) *facebook.Page {
 	t.Helper()
 	cfg := facebook.Config{BaseURL: address, AppID: "310000000000001", AppSecret: secret, Channel: channel(),
-		PageToken: platformtest.DefaultPages()[0].Token}
+		PageToken: platformtest.DefaultAccounts()[0].Token}
 	if change != nil {
 		change(&cfg)
 	}
@@ -279,7 +279,7 @@ func TestGoneIsAResult(t *testing.T) {
 }
 
 func TestWhatATokenMayNotSeeIsNotGone(t *testing.T) {
-	s := newSite(t, platformtest.Options{Faults: platformtest.Faults{Errors: []platformtest.GraphFault{{Code: 100, Subcode: 33, Action: "fetch"}}}},
+	s := newSite(t, platformtest.Options{Faults: platformtest.Faults{Errors: []platformtest.Refusal{{Code: 100, Subcode: 33, Action: "fetch"}}}},
 		func(cfg *facebook.Config) { cfg.PageToken = platformtest.UserToken })
 	c := s.write(t, platformtest.Comment{Text: "hej"})
 	if _, err := s.page.Fetch(soon(t), ref(c.ID)); errors.Is(err, platforms.ErrGone) || !errors.Is(err, platforms.ErrTokenDead) {
@@ -374,8 +374,8 @@ func TestARefusalWithoutAReasonIsLookedInto(t *testing.T) {
 
 func TestAnotherPagesCommentIsRefused(t *testing.T) {
 	s := newSite(t, platformtest.Options{}, nil)
-	other := platformtest.DefaultPages()[1].ID
-	post, err := s.AddPost(platformtest.Post{Page: other, Text: "x"})
+	other := platformtest.DefaultAccounts()[1].ID
+	post, err := s.AddPost(platformtest.Post{Account: other, Text: "x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func TestWhatRefusalsMean(t *testing.T) {
 		t.Run(fmt.Sprintf("%d/%d", c.code, c.subcode), func(t *testing.T) {
 			s := newSite(t, platformtest.Options{}, nil)
 			id := s.write(t, platformtest.Comment{Text: "hej"}).ID
-			if err := s.SetFaults(platformtest.Faults{Errors: []platformtest.GraphFault{{Code: c.code, Subcode: c.subcode, RegainMinutes: 7}}}); err != nil {
+			if err := s.SetFaults(platformtest.Faults{Errors: []platformtest.Refusal{{Code: c.code, Subcode: c.subcode, RegainMinutes: 7}}}); err != nil {
 				t.Fatal(err)
 			}
 			before := time.Now()
@@ -516,7 +516,7 @@ func TestSamplesOfErrors(t *testing.T) {
 }
 
 func TestNoSecretsInErrorsOrAddresses(t *testing.T) {
-	token := platformtest.DefaultPages()[0].Token
+	token := platformtest.DefaultAccounts()[0].Token
 	var addresses []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		addresses = append(addresses, r.URL.String())
@@ -580,7 +580,7 @@ func TestTheQuotaIsRespected(t *testing.T) {
 			t.Fatalf("after the wait: %v", err)
 		}
 	}
-	if err := s.SetFaults(platformtest.Faults{Errors: []platformtest.GraphFault{{Code: 80001, RegainMinutes: 5}}}); err != nil {
+	if err := s.SetFaults(platformtest.Faults{Errors: []platformtest.Refusal{{Code: 80001, RegainMinutes: 5}}}); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
@@ -637,7 +637,7 @@ func TestCatchUpAfterAnOutage(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	since := now.Add(-2 * time.Hour)
 	s := newSite(t, platformtest.Options{}, nil)
-	old, err := s.AddPost(platformtest.Post{Page: pageID, Text: "gammalt", Posted: now.AddDate(-1, 0, 0)})
+	old, err := s.AddPost(platformtest.Post{Account: pageID, Text: "gammalt", Posted: now.AddDate(-1, 0, 0)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -793,7 +793,7 @@ func TestPostsSince(t *testing.T) {
 	now := time.Now().Truncate(time.Second)
 	s := newSite(t, platformtest.Options{}, nil)
 	for i := range 130 {
-		if _, err := s.AddPost(platformtest.Post{Page: pageID, Text: fmt.Sprint(i), Posted: now.Add(-time.Duration(i) * time.Hour)}); err != nil {
+		if _, err := s.AddPost(platformtest.Post{Account: pageID, Text: fmt.Sprint(i), Posted: now.Add(-time.Duration(i) * time.Hour)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -810,7 +810,7 @@ func TestPostsSince(t *testing.T) {
 }
 
 func TestCheckFindsWhatIsWrong(t *testing.T) {
-	failing := func(checks []facebook.Check) []string {
+	failing := func(checks []platforms.Check) []string {
 		var names []string
 		for _, c := range checks {
 			if c.SV == "" || c.EN == "" {
@@ -841,7 +841,7 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t, platformtest.Options{}, c.change)
 			if c.unsub {
-				req, _ := http.NewRequest(http.MethodDelete, s.URL()+"/"+pageID+"/subscribed_apps?access_token="+platformtest.DefaultPages()[0].Token, nil)
+				req, _ := http.NewRequest(http.MethodDelete, s.URL()+"/"+pageID+"/subscribed_apps?access_token="+platformtest.DefaultAccounts()[0].Token, nil)
 				res, err := http.DefaultClient.Do(req)
 				if err != nil || res.StatusCode != 200 {
 					t.Fatal(res, err)

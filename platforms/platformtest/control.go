@@ -54,9 +54,9 @@ func (s *Server) simulate(what string, body *json.Decoder) (any, error) {
 	}
 	switch what {
 	case "post":
-		return answer(s.AddPost(post))
+		return either(s.AddPost(post))
 	case "comment":
-		return answer(s.AddComment(comment))
+		return either(s.AddComment(comment))
 	case "faults":
 		return object{}, s.SetFaults(faults)
 	case "edit":
@@ -70,4 +70,4 @@ func (s *Server) simulate(what string, body *json.Decoder) (any, error) {
 	return object{}, nil
 }
 
-func answer[T any](v T, err error) (any, error) { return v, err }
+func either[T any](v T, err error) (any, error) { return v, err }

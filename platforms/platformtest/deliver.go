@@ -3,19 +3,18 @@ package platformtest
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"net/http"
-	"net/url"
+	"strings"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"takhojd/platforms"
 )
 
 const (
@@ -45,7 +44,8 @@ type Webhooks struct {
 
 // told is one change on its way to the webhook.
 type told struct {
-	page    string
+	front   front
+	account Account
 	comment *CommentState
 	at      time.Time
 	change  json.RawMessage
@@ -56,7 +56,6 @@ type told struct {
 type deliverer struct {
 	world  *world
 	chance *chance
-	secret string
 	batch  int
 	log    *zap.Logger
 	client *http.Client
@@ -71,7 +70,7 @@ type deliverer struct {
 }
 
 func newDeliverer(ctx context.Context, w *world, c *chance, opts Options) *deliverer {
-	d := &deliverer{world: w, chance: c, secret: opts.AppSecret, batch: max(opts.Batch, 1), log: opts.Log, ctx: ctx,
+	d := &deliverer{world: w, chance: c, batch: max(opts.Batch, 1), log: opts.Log, ctx: ctx,
 		client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: lanes}},
 		stats:  Webhooks{URL: opts.WebhookURL}, moved: make(chan struct{})}
 	d.more = sync.NewCond(&d.mu)
@@ -99,7 +98,8 @@ func (d *deliverer) enqueue(c *CommentState, verb string, change json.RawMessage
 		d.stats.Dropped++
 		return
 	}
-	t := told{page: c.Page, comment: c, at: d.world.now(), change: change}
+	account, _ := d.world.account(func(a Account) bool { return a.ID == c.Account })
+	t := told{front: d.world.fronts[account.Platform], account: account, comment: c, at: d.world.now(), change: change}
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(c.ID))
 	lane := int(h.Sum32() % lanes)
@@ -156,7 +156,7 @@ func (d *deliverer) run(lane int) {
 		}
 		n := 1
 		first := d.queue[lane][0]
-		for n < len(d.queue[lane]) && n < d.batch && d.queue[lane][n].page == first.page && d.queue[lane][n].forged == first.forged {
+		for n < len(d.queue[lane]) && n < d.batch && d.queue[lane][n].account.ID == first.account.ID && d.queue[lane][n].forged == first.forged {
 			n++
 		}
 		post := d.queue[lane][:n:n]
@@ -168,9 +168,13 @@ func (d *deliverer) run(lane int) {
 
 // untilAccepted POSTs again and again. Only a forged delivery is tried once.
 func (d *deliverer) untilAccepted(post []told) {
-	body := d.body(post)
+	changes := make([]json.RawMessage, len(post))
+	for i, t := range post {
+		changes[i] = t.change
+	}
+	body, header := post[0].front.delivery(post[0].account.ID, post[0].at, changes, post[0].forged)
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
-		ok := d.attempt(post, body)
+		ok := d.attempt(post, body, header)
 		if ok || post[0].forged {
 			d.done(post, ok)
 			return
@@ -183,18 +187,7 @@ func (d *deliverer) untilAccepted(post []told) {
 	}
 }
 
-// body is what the platform POSTs for these changes, all of one page.
-func (d *deliverer) body(post []told) []byte {
-	changes := make([]json.RawMessage, len(post))
-	for i, t := range post {
-		changes[i] = t.change
-	}
-	body, _ := json.Marshal(map[string]any{"object": "page", "entry": []any{
-		map[string]any{"id": post[0].page, "time": post[0].at.Unix(), "changes": changes}}})
-	return body
-}
-
-func (d *deliverer) attempt(post []told, body []byte) bool {
+func (d *deliverer) attempt(post []told, body []byte, header http.Header) bool {
 	d.world.mu.Lock()
 	for _, t := range post {
 		t.comment.WebhookAttempts++
@@ -202,19 +195,15 @@ func (d *deliverer) attempt(post []told, body []byte) bool {
 	d.world.mu.Unlock()
 	d.mu.Lock()
 	d.stats.Attempts += len(post)
-	address := d.stats.URL
+	address := addressFor(d.stats.URL, post[0].account.Platform)
 	d.mu.Unlock()
 	req, err := http.NewRequestWithContext(d.ctx, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		d.log.Warn("platformtest: the webhook's address cannot be used", zap.Error(err))
 		return false
 	}
-	secret := d.secret
-	if post[0].forged {
-		secret = "not " + secret
-	}
+	req.Header = header.Clone()
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("X-Hub-Signature-256", sign(secret, body))
 	res, err := d.client.Do(req)
 	if err != nil {
 		d.log.Debug("platformtest: webhook not delivered", zap.Error(err))
@@ -266,34 +255,9 @@ func (d *deliverer) settled(ctx context.Context) error {
 	}
 }
 
-func (d *deliverer) handshake(ctx context.Context, verifyToken string) error {
-	const challenge = "1158201444"
-	address, err := url.Parse(d.state().URL)
-	if err != nil {
-		return fmt.Errorf("platformtest: handshake: %w", err)
-	}
-	q := address.Query()
-	q.Set("hub.mode", "subscribe")
-	q.Set("hub.verify_token", verifyToken)
-	q.Set("hub.challenge", challenge)
-	address.RawQuery = q.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
-	if err != nil {
-		return fmt.Errorf("platformtest: handshake: %w", err)
-	}
-	res, err := d.client.Do(req)
-	if err != nil {
-		return fmt.Errorf("platformtest: handshake: %w", err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
-	if err == nil && (res.StatusCode != http.StatusOK || string(body) != challenge) {
-		err = fmt.Errorf("HTTP %d, and not the challenge", res.StatusCode)
-	}
-	if err != nil {
-		return fmt.Errorf("platformtest: handshake: %w", err)
-	}
-	return nil
+// addressFor is a platform's webhook: the platform's name stands for "{platform}" in the address.
+func addressFor(address string, p platforms.Platform) string {
+	return strings.ReplaceAll(address, "{platform}", string(p))
 }
 
 func (d *deliverer) setURL(address string) {
@@ -306,11 +270,4 @@ func (d *deliverer) state() Webhooks {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.stats
-}
-
-// sign is the platform's signature over a body.
-func sign(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }

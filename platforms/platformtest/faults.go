@@ -27,8 +27,8 @@ type Faults struct {
 	LatencyMS int `json:"latency_ms,omitempty"`
 	// UsagePercent is what the usage headers show.
 	UsagePercent float64 `json:"usage_percent,omitempty"`
-	// Errors are refusals in the Graph API's own words.
-	Errors []GraphFault `json:"errors,omitempty"`
+	// Errors are refusals in the platform's own words.
+	Errors []Refusal `json:"errors,omitempty"`
 	// RemoveBeforeHide lets the author remove the comment right before it would be hidden.
 	RemoveBeforeHide float64 `json:"remove_before_hide,omitempty"`
 
@@ -42,10 +42,21 @@ type Faults struct {
 	WebhookWrongSignature float64 `json:"webhook_wrong_signature,omitempty"`
 }
 
-// GraphFault is a refusal by the Graph API.
-type GraphFault struct {
-	Code    int `json:"code"`
-	Subcode int `json:"subcode,omitempty"`
+// The kinds of refusal that every platform has words for.
+const (
+	Throttled    = "throttled"
+	TokenDead    = "token_dead"
+	NotPermitted = "not_permitted"
+	Gone         = "gone"
+	Broken       = "broken" // a fault of the platform's, that passes
+)
+
+// Refusal is a refusal by the platform: of a Kind, in whatever words the platform has for it, or with a Code of the Graph API, which
+// other platforms never meet.
+type Refusal struct {
+	Kind    string `json:"kind,omitempty"`
+	Code    int    `json:"code,omitempty"`
+	Subcode int    `json:"subcode,omitempty"`
 	// Share is how often; where it is 0 the fault is met by every call that it is for.
 	Share float64 `json:"share,omitempty"`
 	// FirstCall and LastCall bound it to a window of calls, counted from 1 since the faults were set; 0 is no bound.
@@ -75,6 +86,11 @@ func (f Faults) check() error {
 		"webhook_wrong_signature": f.WebhookWrongSignature}
 	for i, e := range f.Errors {
 		shares["errors["+strconv.Itoa(i)+"].share"] = e.Share
+		switch e.Kind {
+		case "", Throttled, TokenDead, NotPermitted, Gone, Broken:
+		default:
+			return fmt.Errorf("platformtest: faults: errors[%d].kind: there is no %q", i, e.Kind)
+		}
 	}
 	for name, p := range shares {
 		if !(p >= 0 && p <= 1) {
@@ -139,6 +155,6 @@ func (f Faults) hang() time.Duration {
 }
 
 // hit tells whether the call-th call since the faults were set is one that e is for.
-func (e GraphFault) hit(call int, action string) bool {
+func (e Refusal) hit(call int, action string) bool {
 	return (e.Action == "" || e.Action == action) && call >= e.FirstCall && (e.LastCall == 0 || call <= e.LastCall)
 }

@@ -29,7 +29,7 @@ func told(t *testing.T, f platformtest.Faults, seed int64, n int) (*platformtest
 
 func addPost(t *testing.T, s *platformtest.Server) platformtest.Post {
 	t.Helper()
-	p, err := s.AddPost(platformtest.Post{Page: s.Pages()[0].ID, Text: "Budget 2027"})
+	p, err := s.AddPost(platformtest.Post{Account: s.Accounts()[0].ID, Text: "Budget 2027"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestBatchesHoldManyChanges(t *testing.T) {
 func TestTheSameSeedMeetsTheSameFaults(t *testing.T) {
 	run := func(seed int64) string {
 		s := start(t, platformtest.Options{Seed: seed, Faults: platformtest.Faults{HTTP500: 0.3, HTTP429: 0.2,
-			Errors: []platformtest.GraphFault{{Code: 4, Share: 0.2}}}})
+			Errors: []platformtest.Refusal{{Code: 4, Share: 0.2}}}})
 		post := addPost(t, s)
 		id := addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "hej"}).ID
 		for range 40 {
@@ -170,7 +170,7 @@ func TestTheSameSeedMeetsTheSameFaults(t *testing.T) {
 }
 
 func TestAWindowOfCallsWithADeadToken(t *testing.T) {
-	s := start(t, platformtest.Options{Faults: platformtest.Faults{Errors: []platformtest.GraphFault{{Code: 190, FirstCall: 2, LastCall: 3}}}})
+	s := start(t, platformtest.Options{Faults: platformtest.Faults{Errors: []platformtest.Refusal{{Code: 190, FirstCall: 2, LastCall: 3}}}})
 	var codes []int
 	for range 5 {
 		status, _ := get(t, s, "/me", pageToken(s))
@@ -231,11 +231,11 @@ func TestAWebhookThatComesLaterGetsEverything(t *testing.T) {
 	if len(in.all()) != 1 {
 		t.Errorf("%d events", len(in.all()))
 	}
-	if err := s.Handshake(deadline(t)); err != nil {
+	if err := s.Handshake(deadline(t), platforms.Facebook); err != nil {
 		t.Error(err)
 	}
 	s.SetWebhookURL("http://127.0.0.1:1")
-	if err := s.Handshake(deadline(t)); err == nil {
+	if err := s.Handshake(deadline(t), platforms.Facebook); err == nil {
 		t.Error("a handshake with nobody")
 	}
 }

@@ -1,12 +1,14 @@
 package platformtest
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -82,14 +84,64 @@ type graphCall struct {
 
 // caller is who a token belongs to.
 type caller struct {
-	page PageAccount // a page, if page.ID is set
+	page Account // a page, if page.ID is set
 	user bool
 	app  bool
 }
 
-// serveGraph takes a call, meets its faults and executes it.
-//
-// The log has it before anything is done, so that what was asked is known even where we never answer.
+// graphFront is Meta's Graph API, for pages.
+type graphFront struct{ s *Server }
+
+func (graphFront) postID(a Account, n int) string { return a.ID + "_" + strconv.Itoa(firstPost+n) }
+
+func (graphFront) commentID(post *Post, _ Comment, n int) string {
+	return post.ID[len(post.Account)+1:] + "_" + strconv.Itoa(firstComment+n)
+}
+
+// happened delivers the change to those who subscribe to the page's feed.
+func (g graphFront) happened(c *CommentState, verb string) {
+	if g.s.world.subs[c.Account] {
+		g.s.deliver.enqueue(c, verb, g.s.graphChange(c, verb))
+	}
+}
+
+func (g graphFront) delivery(account string, at time.Time, changes []json.RawMessage, forged bool) ([]byte, http.Header) {
+	body, _ := json.Marshal(object{"object": "page", "entry": []object{{"id": account, "time": at.Unix(), "changes": changes}}})
+	secret := g.s.opts.AppSecret
+	if forged {
+		secret = "not " + secret
+	}
+	return body, http.Header{"X-Hub-Signature-256": {sign(secret, body)}}
+}
+
+func (g graphFront) handshake(ctx context.Context, client *http.Client, webhook string) error {
+	const challenge = "1158201444"
+	address, err := url.Parse(webhook)
+	if err != nil {
+		return err
+	}
+	q := address.Query()
+	q.Set("hub.mode", "subscribe")
+	q.Set("hub.verify_token", g.s.opts.VerifyToken)
+	q.Set("hub.challenge", challenge)
+	address.RawQuery = q.Encode()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<10))
+	if err == nil && (res.StatusCode != http.StatusOK || string(body) != challenge) {
+		err = fmt.Errorf("HTTP %d, and not the challenge", res.StatusCode)
+	}
+	return err
+}
+
+// serveGraph takes a call of the Graph API.
 func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 	c, err := readCall(r)
 	if err != nil {
@@ -97,131 +149,85 @@ func (s *Server) serveGraph(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	unknown := s.identify(c)
-	entry := Call{Method: c.method, Path: r.URL.Path, Action: c.action(), Comment: c.object}
-	c.log = s.world.receive(entry)
-	if s.opts.OnCall != nil {
-		entry.N, entry.At = c.log.N, c.log.At
-		s.opts.OnCall(entry)
-	}
-	f, n, key := s.chance.call(entry.Action, c.object)
-	if !s.delay(r, time.Duration(f.LatencyMS)*time.Millisecond) || s.faultBefore(w, r, c, f, n, key) {
-		return
-	}
-	if entry.Action == "hide" && s.chance.throw(f.RemoveBeforeHide, "remove before hide", key) {
-		_ = s.Remove(c.object) // gone already is as good
-	}
-	var result any
-	refusal := unknown
-	if refusal == nil {
-		result, refusal = s.execute(c)
-	}
-	if refusal != nil {
-		s.refuse(w, c, f, refusal)
-		return
-	}
-	body, _ := json.Marshal(result)
-	switch {
-	case s.chance.throw(f.TimeoutAfter, "timeout after", key):
-		s.world.finish(c.log, 0, "timeout after", true)
-		s.hang(r, f)
-	case s.chance.throw(f.HalfBody, "half body", key):
-		s.world.finish(c.log, 200, "half body", true)
-		usageHeaders(w, c, f.UsagePercent, 0)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		_, _ = w.Write(body[:len(body)/2])
-		panic(http.ErrAbortHandler) // net/http's way to break off
-	}
-	s.world.finish(c.log, 200, "ok", true)
-	usageHeaders(w, c, f.UsagePercent, 0)
-	_, _ = w.Write(body)
+	s.serve(w, r, exchange{
+		entry: Call{Method: c.method, Path: r.URL.Path, Action: c.action(), Comment: c.object},
+		answer: func(log *Call) answer {
+			c.log = log
+			result, refusal := any(nil), unknown
+			if refusal == nil {
+				result, refusal = s.execute(c)
+			}
+			if refusal != nil {
+				return refusal.answer(c)
+			}
+			body, _ := json.Marshal(result)
+			return answer{status: http.StatusOK, body: body, result: "ok"}
+		},
+		refuse: func(_ Faults, r Refusal) (answer, bool) {
+			e, ok := r.graph()
+			if !ok {
+				return answer{}, false
+			}
+			return e.answer(c), true
+		},
+		dress: func(h http.Header, f Faults) { usageHeaders(h, c, f.UsagePercent, 0) },
+	})
 }
 
-// faultBefore meets the faults that keep a call from being executed, and tells whether it met one.
-func (s *Server) faultBefore(w http.ResponseWriter, r *http.Request, c *graphCall, f Faults, n int, key string) bool {
-	switch {
-	case s.chance.throw(f.HTTP500, "500", key):
-		s.world.finish(c.log, 500, "http 500", false)
-		w.WriteHeader(http.StatusInternalServerError)
-		_, _ = w.Write([]byte("{}"))
-		return true
-	case s.chance.throw(f.HTTP429, "429", key):
-		s.world.finish(c.log, 429, "http 429", false)
-		w.WriteHeader(http.StatusTooManyRequests)
-		_, _ = w.Write([]byte("{}"))
-		return true
-	case s.chance.throw(f.Timeout, "timeout", key):
-		s.world.finish(c.log, 0, "timeout", false)
-		s.hang(r, f)
+// graph puts a fault into the Graph API's words.
+func (r Refusal) graph() (*graphError, bool) {
+	code, subcode := r.Code, r.Subcode
+	switch r.Kind {
+	case "":
+	case Throttled:
+		code = 32
+	case TokenDead:
+		code, subcode = 190, 463
+	case NotPermitted:
+		code = 200
+	case Gone:
+		return graphGone(), true
+	case Broken:
+		code = 2
 	}
-	for i, e := range f.Errors {
-		if e.hit(n, c.log.Action) && (e.Share == 0 || s.chance.throw(e.Share, "error "+strconv.Itoa(i), key)) {
-			s.refuse(w, c, f, e.refusal())
-			return true
-		}
+	if code == 0 {
+		return nil, false
 	}
-	return false
-}
-
-// refusal dresses a fault in the words that the platform has for it.
-func (e GraphFault) refusal() *graphError {
-	g := &graphError{status: 400, code: e.Code, subcode: e.Subcode, message: fmt.Sprintf("(#%d) Simulated", e.Code), regain: e.RegainMinutes}
+	g := &graphError{status: 400, code: code, subcode: subcode, message: fmt.Sprintf("(#%d) Simulated", code), regain: r.RegainMinutes}
 	switch {
-	case e.Code == 1 || e.Code == 2:
+	case code == 1 || code == 2:
 		g.status, g.transient = 500, true
-	case e.Code == 4:
+	case code == 4:
 		g.transient = true
-	case e.Code == 190:
-		return &graphError{status: 400, code: 190, subcode: max(e.Subcode, 460), message: graphToken().message}
-	case e.Code == 10 || e.Code >= 200 && e.Code <= 299:
+	case code == 190:
+		return &graphError{status: 400, code: 190, subcode: max(subcode, 460), message: graphToken().message}, true
+	case code == 10 || code >= 200 && code <= 299:
 		g.status = 403
 	}
-	return g
+	return g, true
 }
 
-func (s *Server) refuse(w http.ResponseWriter, c *graphCall, f Faults, e *graphError) {
-	s.world.finish(c.log, e.status, e.result(), false)
-	percent := f.UsagePercent
+// answer says the refusal, with the usage that goes with it.
+func (e *graphError) answer(c *graphCall) answer {
+	body, _ := json.Marshal(e.body())
+	a := answer{status: e.status, body: body, result: e.result(), header: http.Header{}}
 	if e.code == 4 || e.code == 17 || e.code == 32 || e.code == 613 || e.code >= 80000 && e.code <= 80099 {
-		percent = 100
+		usageHeaders(a.header, c, 100, e.regain)
 	}
-	usageHeaders(w, c, percent, e.regain)
-	w.WriteHeader(e.status)
-	_ = json.NewEncoder(w).Encode(e.body())
+	return a
 }
 
-// hang says nothing for a while and then closes the connection.
-func (s *Server) hang(r *http.Request, f Faults) {
-	s.delay(r, f.hang())
-	panic(http.ErrAbortHandler) // net/http's way to break off
-}
-
-// delay waits, and tells whether the caller is still there.
-func (s *Server) delay(r *http.Request, d time.Duration) bool {
-	if d == 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-r.Context().Done():
-	case <-s.ctx.Done():
-	}
-	return false
-}
-
-func usageHeaders(w http.ResponseWriter, c *graphCall, percent float64, regain int) {
+func usageHeaders(h http.Header, c *graphCall, percent float64, regain int) {
 	page := c.caller.page.ID
 	if page == "" {
 		page = c.object
 	}
 	byPage, _ := json.Marshal(object{page: []object{{"type": "pages", "call_count": percent, "total_cputime": percent / 2,
 		"total_time": percent / 2, "estimated_time_to_regain_access": regain}}})
-	w.Header().Set("X-Business-Use-Case-Usage", string(byPage))
-	w.Header().Set("X-App-Usage", fmt.Sprintf(`{"call_count":%v,"total_time":0,"total_cputime":0}`, percent/2))
-	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	w.Header().Set("Facebook-Api-Version", "v26.0")
+	h.Set("X-Business-Use-Case-Usage", string(byPage))
+	h.Set("X-App-Usage", fmt.Sprintf(`{"call_count":%v,"total_time":0,"total_cputime":0}`, percent/2))
+	h.Set("Content-Type", "application/json; charset=UTF-8")
+	h.Set("Facebook-Api-Version", "v26.0")
 }
 
 // readCall takes a request apart. A POST with method=DELETE is a DELETE.
@@ -297,7 +303,7 @@ func (s *Server) execute(c *graphCall) (any, *graphError) {
 	}
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
-	if page, ok := s.world.page(func(p PageAccount) bool { return p.ID == c.object }); ok {
+	if page, ok := s.world.account(func(p Account) bool { return p.ID == c.object }); ok {
 		return s.pageLocked(c, page)
 	}
 	if post, ok := s.world.postBy[c.object]; ok && post.ID == c.object {
@@ -311,7 +317,7 @@ func (s *Server) execute(c *graphCall) (any, *graphError) {
 
 // identify finds out whose token it is, and checks the proof where there is one.
 func (s *Server) identify(c *graphCall) *graphError {
-	page, isPage := s.world.page(func(p PageAccount) bool { return p.Token == c.token && p.Token != "" })
+	page, isPage := s.world.account(func(p Account) bool { return p.Token == c.token && p.Token != "" })
 	switch {
 	case isPage:
 		c.caller.page = page
@@ -360,7 +366,7 @@ func (s *Server) debugToken(c *graphCall) (any, *graphError) {
 }
 
 // pageLocked answers for a page and its edges.
-func (s *Server) pageLocked(c *graphCall, page PageAccount) (any, *graphError) {
+func (s *Server) pageLocked(c *graphCall, page Account) (any, *graphError) {
 	own := c.caller.page.ID == page.ID
 	switch c.method + " " + c.edge {
 	case "GET ":
@@ -415,7 +421,7 @@ func (s *Server) pageLocked(c *graphCall, page PageAccount) (any, *graphError) {
 	return nil, graphUnknown()
 }
 
-func (s *Server) privateReplyLocked(c *graphCall, page PageAccount) (any, *graphError) {
+func (s *Server) privateReplyLocked(c *graphCall, page Account) (any, *graphError) {
 	var recipient struct {
 		CommentID string `json:"comment_id"`
 	}
@@ -433,7 +439,7 @@ func (s *Server) privateReplyLocked(c *graphCall, page PageAccount) (any, *graph
 	switch {
 	case !ok || comment.gone():
 		return nil, graphGone()
-	case comment.Page != page.ID:
+	case comment.Account != page.ID:
 		return nil, graphForbidden()
 	case comment.PrivateReply != "":
 		return nil, &graphError{status: 400, code: 10900, message: "(#10900) Activity already replied to"}
@@ -445,10 +451,10 @@ func (s *Server) privateReplyLocked(c *graphCall, page PageAccount) (any, *graph
 }
 
 // feedLocked lists a page's posts, newest first. Whoever is not the page gets an empty list.
-func (s *Server) feedLocked(c *graphCall, page PageAccount, own bool) any {
+func (s *Server) feedLocked(c *graphCall, page Account, own bool) any {
 	var posts []*Post
 	for _, p := range s.world.posts {
-		if p.Page == page.ID && own {
+		if p.Account == page.ID && own {
 			posts = append(posts, p)
 		}
 	}
@@ -457,7 +463,7 @@ func (s *Server) feedLocked(c *graphCall, page PageAccount, own bool) any {
 }
 
 func (s *Server) postLocked(c *graphCall, post *Post) (any, *graphError) {
-	own := c.caller.page.ID == post.Page
+	own := c.caller.page.ID == post.Account
 	switch c.method + " " + c.edge {
 	case "GET ":
 		if !own {
@@ -537,7 +543,7 @@ func paged[T any](c *graphCall, list []T, id func(T) string, show func(T) object
 
 // commentLocked answers for a comment that is there.
 func (s *Server) commentLocked(c *graphCall, k *CommentState) (any, *graphError) {
-	if c.caller.page.ID != k.Page {
+	if c.caller.page.ID != k.Account {
 		if c.method == http.MethodGet && c.edge == "comments" && c.caller.user {
 			return object{"data": []object{}}, nil
 		}
@@ -567,13 +573,13 @@ func (s *Server) commentLocked(c *graphCall, k *CommentState) (any, *graphError)
 	return nil, graphUnknown()
 }
 
-func canHide(k *CommentState) bool { return !k.CannotHide && k.AuthorID != k.Page }
+func canHide(k *CommentState) bool { return !k.CannotHide && k.AuthorID != k.Account }
 
 // writeLocked writes a comment or a reply as the calling page.
 func (s *Server) writeLocked(c *graphCall, post *Post, parent string) (any, *graphError) {
 	page := c.caller.page
 	switch {
-	case page.ID != post.Page:
+	case page.ID != post.Account:
 		return nil, graphForbidden()
 	case c.form.Get("message") == "":
 		return nil, graphParameter("message")
@@ -587,7 +593,7 @@ func (s *Server) writeLocked(c *graphCall, post *Post, parent string) (any, *gra
 
 func (s *Server) commentObject(c *graphCall, k *CommentState) object {
 	o := object{"id": k.ID, "message": k.Text, "created_time": k.Posted.UTC().Format(graphTime), "is_hidden": k.Hidden,
-		"can_hide": canHide(k), "can_remove": true, "can_reply_privately": k.PrivateReply == "" && k.AuthorID != k.Page,
+		"can_hide": canHide(k), "can_remove": true, "can_reply_privately": k.PrivateReply == "" && k.AuthorID != k.Account,
 		"permalink_url": c.base + "/public/" + k.Post + "#" + k.ID}
 	if k.AuthorID != "" {
 		o["from"] = object{"id": k.AuthorID, "name": k.Author}
@@ -640,4 +646,11 @@ func (s *Server) graphChange(c *CommentState, verb string) json.RawMessage {
 	}
 	change, _ := json.Marshal(object{"field": "feed", "value": value})
 	return change
+}
+
+// sign is the Graph API's signature over a body.
+func sign(secret string, body []byte) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return "sha256=" + hex.EncodeToString(mac.Sum(nil))
 }

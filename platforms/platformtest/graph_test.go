@@ -17,7 +17,7 @@ import (
 	"takhojd/platforms/platformtest"
 )
 
-func pageToken(s *platformtest.Server) string { return s.Pages()[0].Token }
+func pageToken(s *platformtest.Server) string { return s.Accounts()[0].Token }
 
 func do(t *testing.T, req *http.Request) (int, string) {
 	t.Helper()
@@ -78,7 +78,7 @@ func TestWhoMayAsk(t *testing.T) {
 	s := start(t, platformtest.Options{})
 	post := addPost(t, s)
 	id := addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "hej"}).ID
-	page, own, other := s.Pages()[0].ID, s.Pages()[0].Token, s.Pages()[1].Token
+	page, own, other := s.Accounts()[0].ID, s.Accounts()[0].Token, s.Accounts()[1].Token
 	for _, c := range []struct {
 		name, path, token string
 		status            int
@@ -194,7 +194,7 @@ func TestCommentsStandInTheOrderOfTheirTimes(t *testing.T) {
 func TestOnlySubscribedPagesAreTold(t *testing.T) {
 	in := &inbox{}
 	s := start(t, platformtest.Options{WebhookURL: listen(t, in).URL})
-	post, edge := addPost(t, s), "/"+s.Pages()[0].ID+"/subscribed_apps"
+	post, edge := addPost(t, s), "/"+s.Accounts()[0].ID+"/subscribed_apps"
 	postForm(t, s, edge, pageToken(s), "method", "delete")
 	addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "ohörd"})
 	postForm(t, s, edge, pageToken(s), "subscribed_fields", "feed")
@@ -211,7 +211,7 @@ func TestTheLogOfCalls(t *testing.T) {
 	s := start(t, platformtest.Options{})
 	post := addPost(t, s)
 	id := addComment(t, s, platformtest.Comment{Post: post.ID, AuthorID: "1", Text: "hej"}).ID
-	page, token := s.Pages()[0].ID, pageToken(s)
+	page, token := s.Accounts()[0].ID, pageToken(s)
 	get(t, s, "/v26.0/"+id, token)
 	postForm(t, s, "/"+id, token, "is_hidden", "true")
 	postForm(t, s, "/"+id, token, "is_hidden", "false")
@@ -257,7 +257,7 @@ func TestTheLogOfCalls(t *testing.T) {
 	if c := state.Calls[10]; c.Method != http.MethodDelete {
 		t.Errorf("method=delete is a %s", c.Method)
 	}
-	for _, key := range []string{"id", "name", "page", "post", "parent", "author_id", "text", "revision_count", "hidden", "deleted", "removed_by_author",
+	for _, key := range []string{"id", "name", "account", "post", "parent", "author_id", "text", "revision_count", "hidden", "deleted", "removed_by_author",
 		"posted_at", "webhook_attempts", "webhook_accepted"} {
 		if _, ok := state.Comments[0][key]; !ok {
 			t.Errorf("a comment in the state has no %s", key)
@@ -271,7 +271,7 @@ func TestTheLogOfCalls(t *testing.T) {
 func TestOtherProcessesMaySimulate(t *testing.T) {
 	in := &inbox{}
 	s := start(t, platformtest.Options{})
-	page := s.Pages()[0].ID
+	page := s.Accounts()[0].ID
 	ask := func(what, body, want string) string {
 		t.Helper()
 		status, answer := postJSON(t, s, "/simulate/"+what, body)
@@ -281,7 +281,7 @@ func TestOtherProcessesMaySimulate(t *testing.T) {
 		return answer
 	}
 	ask("webhook", `{"url":"`+listen(t, in).URL+`"}`, "{}")
-	ask("post", `{"page":"`+page+`","name":"p","text":"hej"}`, `"id":"`+page+`_`)
+	ask("post", `{"account":"`+page+`","name":"p","text":"hej"}`, `"id":"`+page+`_`)
 	ask("comment", `{"post":"p","name":"k","author_id":"1","author":"Anna","text":"ett"}`, `"id":"`)
 	ask("edit", `{"id":"k","text":"två"}`, "{}")
 	ask("hide", `{"id":"k","hidden":true}`, "{}")

@@ -41,10 +41,10 @@ func (s *Server) servePublicIndex(w http.ResponseWriter, _ *http.Request) {
 	}
 	var pages []page
 	s.world.mu.Lock()
-	for _, a := range s.world.pages {
+	for _, a := range s.world.accounts {
 		p := page{ID: a.ID, Name: a.Name}
 		for _, q := range s.world.posts {
-			if q.Page == a.ID {
+			if q.Account == a.ID {
 				shown, _ := s.seenLocked(q.ID, "")
 				p.Posts = append(p.Posts, post{q.ID, excerpt(q.Text, 90), counted(count(shown))})
 			}
@@ -70,7 +70,7 @@ func (s *Server) servePublicPost(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	page, _ := s.world.page(func(a PageAccount) bool { return a.ID == post.Page })
+	page, _ := s.world.account(func(a Account) bool { return a.ID == post.Account })
 	comments, hidden := s.seenLocked(post.ID, author)
 	data := map[string]any{"Page": page.Name, "Text": post.Text, "When": swedish(post.Posted), "Machine": post.Posted.UTC().Format(time.RFC3339),
 		"Comments": comments, "Count": counted(count(comments)), "HiddenCount": "", "As": author}

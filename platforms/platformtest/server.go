@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
+
+	"takhojd/platforms"
 )
 
 // UserToken is a valid token that is no page's. As on the real platform it gets empty lists rather than errors.
 const UserToken = "simulated-user-token"
 
-// Options is what a simulated platform needs to know. The zero value is a platform with the default pages that delivers nowhere.
+// Options is what a simulated platform needs to know. The zero value is a platform with the default accounts that delivers nowhere.
 type Options struct {
 	// Addr is where to listen; "" is a free port of the loopback interface.
 	Addr string
@@ -23,14 +26,14 @@ type Options struct {
 	AppID, AppSecret string
 	// VerifyToken is what [Server.Handshake] shows the webhook.
 	VerifyToken string
-	// WebhookURL is where comments are delivered; "" is nowhere.
+	// WebhookURL is where comments are delivered; "" is nowhere. "{platform}" in it stands for the platform's name.
 	WebhookURL string
 	// Batch is the most changes in one delivery; 0 is 1.
 	Batch int
-	// Pages are the accounts; nil is DefaultPages.
-	Pages  []PageAccount
-	Faults Faults
-	Log    *zap.Logger
+	// Accounts are the pages and accounts that it hosts; nil is DefaultAccounts.
+	Accounts []Account
+	Faults   Faults
+	Log      *zap.Logger
 	// Now is the platform's clock; nil is time.Now.
 	Now func() time.Time
 	// Seed chooses which calls and deliveries meet the faults.
@@ -58,8 +61,14 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
 	}
-	if opts.Pages == nil {
-		opts.Pages = DefaultPages()
+	if opts.Accounts == nil {
+		opts.Accounts = DefaultAccounts()
+	}
+	opts.Accounts = slices.Clone(opts.Accounts)
+	for i, a := range opts.Accounts {
+		if a.Platform == "" {
+			opts.Accounts[i].Platform = platforms.Facebook
+		}
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -77,17 +86,19 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("platformtest: listen: %w", err)
 	}
-	s := &Server{opts: opts, world: newWorld(opts.Pages, opts.Now), chance: &chance{seed: opts.Seed}, listener: listener,
+	s := &Server{opts: opts, world: newWorld(opts.Accounts, opts.Now), chance: &chance{seed: opts.Seed}, listener: listener,
 		served: make(chan struct{})}
 	s.ctx, s.cancel = context.WithCancel(ctx)
 	s.chance.set(opts.Faults)
 	s.deliver = newDeliverer(s.ctx, s.world, s.chance, opts)
-	s.world.changed = func(c *CommentState, verb string) {
-		if s.world.subs[c.Page] {
-			s.deliver.enqueue(c, verb, s.graphChange(c, verb))
+	s.world.fronts = newFronts(s)
+	for _, a := range opts.Accounts {
+		if s.world.fronts[a.Platform] == nil {
+			s.cancel()
+			return nil, errors.Join(fmt.Errorf("platformtest: account %s: %q cannot be simulated", a.ID, a.Platform), listener.Close())
 		}
 	}
-	for _, p := range opts.Pages {
+	for _, p := range opts.Accounts {
 		s.world.subs[p.ID] = true
 	}
 	s.http = &http.Server{Handler: s.routes(), ReadHeaderTimeout: 10 * time.Second,
@@ -164,16 +175,23 @@ func (s *Server) SetFaults(f Faults) error {
 // SetWebhookURL changes where deliveries go from now on, those under way included. While it is "" what happens is told nobody.
 func (s *Server) SetWebhookURL(address string) { s.deliver.setURL(address) }
 
-// Handshake asks the webhook to prove that it is ours, as the platform does when a webhook is set up.
-func (s *Server) Handshake(ctx context.Context) error {
-	return s.deliver.handshake(ctx, s.opts.VerifyToken)
+// Handshake asks a platform's webhook to prove that it is ours, as the platform does when a webhook is set up.
+func (s *Server) Handshake(ctx context.Context, p platforms.Platform) error {
+	front, ok := s.world.fronts[p]
+	if !ok {
+		return fmt.Errorf("platformtest: handshake: %q cannot be simulated", p)
+	}
+	if err := front.handshake(ctx, s.deliver.client, addressFor(s.deliver.state().URL, p)); err != nil {
+		return fmt.Errorf("platformtest: handshake: %w", err)
+	}
+	return nil
 }
 
 // Settled waits until the webhook has accepted every delivery.
 func (s *Server) Settled(ctx context.Context) error { return s.deliver.settled(ctx) }
 
-// Pages are the accounts.
-func (s *Server) Pages() []PageAccount { return s.opts.Pages }
+// Accounts are the pages and accounts that the platform hosts.
+func (s *Server) Accounts() []Account { return s.opts.Accounts }
 
 func (s *Server) routes() http.Handler {
 	mux := http.NewServeMux()

@@ -49,7 +49,7 @@ func (in *inbox) all() []platforms.Event {
 func listen(t *testing.T, in *inbox) *httptest.Server {
 	t.Helper()
 	channels := map[string]platforms.Channel{}
-	for _, p := range platformtest.DefaultPages() {
+	for _, p := range platformtest.DefaultAccounts() {
 		channels[p.ID] = platforms.Channel{ID: "page-" + p.ID, Platform: platforms.Facebook, Account: p.ID}
 	}
 	hook, err := facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: channels, Sink: in.sink})

@@ -160,12 +160,12 @@ type PlayOptions struct {
 func (s *Server) Play(ctx context.Context, t Thread, opts PlayOptions) error {
 	start := s.world.now()
 	for _, p := range t.Posts {
-		page, ok := s.world.page(func(a PageAccount) bool { return a.Plays == p.Channel })
+		page, ok := s.world.account(func(a Account) bool { return a.Plays == p.Channel })
 		if !ok {
 			return fmt.Errorf("platformtest: play: no page plays the channel %q", p.Channel)
 		}
 		posted := start.Add(time.Duration(p.CreatedOffset * float64(time.Second)))
-		if _, err := s.AddPost(Post{Name: p.ID, Page: page.ID, Text: p.Text, Posted: posted}); err != nil {
+		if _, err := s.AddPost(Post{Name: p.ID, Account: page.ID, Text: p.Text, Posted: posted}); err != nil {
 			return fmt.Errorf("platformtest: play: %w", err)
 		}
 	}

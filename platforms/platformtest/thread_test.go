@@ -67,7 +67,7 @@ func TestPlayPublishesOnThreePages(t *testing.T) {
 		t.Fatal(err)
 	}
 	plays := map[string]platforms.Platform{}
-	for _, p := range s.Pages() {
+	for _, p := range s.Accounts() {
 		plays[p.ID] = p.Plays
 	}
 	channels := map[string]platforms.Platform{}
@@ -76,8 +76,8 @@ func TestPlayPublishesOnThreePages(t *testing.T) {
 	}
 	photos := 0
 	for _, c := range s.State().Comments {
-		if plays[c.Page] != channels[c.Name] {
-			t.Errorf("%s of %s is on the page that plays %s", c.Name, channels[c.Name], plays[c.Page])
+		if plays[c.Account] != channels[c.Name] {
+			t.Errorf("%s of %s is on the page that plays %s", c.Name, channels[c.Name], plays[c.Account])
 		}
 		photos += c.Photos
 	}

@@ -4,26 +4,27 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"sync"
 	"time"
 
 	"takhojd/platforms"
 )
 
-// PageAccount is a page that the simulated platform hosts.
-type PageAccount struct {
-	ID   string `json:"id"`
-	Name string `json:"name"`
-	// Token is the page's access token.
+// Account is a page or account that a simulated platform hosts.
+type Account struct {
+	// Platform is which platform; "" is Facebook.
+	Platform platforms.Platform `json:"platform"`
+	ID       string             `json:"id"`
+	Name     string             `json:"name"`
+	// Token is the account's access token.
 	Token string `json:"-"`
-	// Plays is the channel of a [Thread] whose posts this page publishes.
+	// Plays is the channel of a [Thread] whose posts this account publishes.
 	Plays platforms.Platform `json:"plays,omitempty"`
 }
 
-// DefaultPages are the three pages of the demonstration: one for each channel of its thread. Ids and tokens never change.
-func DefaultPages() []PageAccount {
-	return []PageAccount{
+// DefaultAccounts are the three pages of the demonstration: one for each channel of its thread. Ids and tokens never change.
+func DefaultAccounts() []Account {
+	return []Account{
 		{ID: "410100000000001", Name: "Region Stockholm", Token: "simulated-page-token-1", Plays: platforms.Facebook},
 		{ID: "410100000000002", Name: "Region Stockholm (bilder)", Token: "simulated-page-token-2", Plays: platforms.Instagram},
 		{ID: "410100000000003", Name: "Region Stockholm (korta nyheter)", Token: "simulated-page-token-3", Plays: platforms.X},
@@ -35,10 +36,10 @@ type Post struct {
 	// ID is the platform's, "<page>_<number>"; the server chooses one where it is empty.
 	ID string `json:"id"`
 	// Name is the test's own name for the post; it may stand for the ID in calls to [Server].
-	Name   string    `json:"name"`
-	Page   string    `json:"page"`
-	Text   string    `json:"text"`
-	Posted time.Time `json:"posted_at"`
+	Name    string    `json:"name"`
+	Account string    `json:"account"`
+	Text    string    `json:"text"`
+	Posted  time.Time `json:"posted_at"`
 }
 
 // Comment is what a citizen, or a page, writes.
@@ -65,7 +66,7 @@ type Comment struct {
 // CommentState is a comment and what became of it.
 type CommentState struct {
 	Comment
-	Page string `json:"page"`
+	Account string `json:"account"`
 	// RevisionCount is 1 for a comment that was never edited.
 	RevisionCount int  `json:"revision_count"`
 	Hidden        bool `json:"hidden"`
@@ -104,7 +105,7 @@ type Call struct {
 
 // State is all that the platform holds.
 type State struct {
-	Pages    []PageAccount  `json:"pages"`
+	Accounts []Account      `json:"accounts"`
 	Posts    []Post         `json:"posts"`
 	Comments []CommentState `json:"comments"`
 	Calls    []Call         `json:"calls"`
@@ -138,11 +139,11 @@ var (
 
 // world is what the platform knows. Its methods that end in Locked want mu held.
 type world struct {
-	now     func() time.Time
-	changed func(*CommentState, string) // called with mu held, after each change that the platform would tell of
+	now    func() time.Time
+	fronts map[platforms.Platform]front // written once, before anything happens
 
 	mu        sync.Mutex
-	pages     []PageAccount
+	accounts  []Account
 	posts     []*Post
 	postBy    map[string]*Post // by id and by name
 	comments  []*CommentState
@@ -150,31 +151,38 @@ type world struct {
 	under     map[string][]*CommentState
 	calls     []*Call
 	blocked   map[string]bool // page + "/" + author
-	subs      map[string]bool // pages whose comments are delivered
+	subs      map[string]bool // accounts whose comments are delivered
 	played    bool
 }
 
-func newWorld(pages []PageAccount, now func() time.Time) *world {
-	return &world{now: now, pages: pages, postBy: map[string]*Post{}, commentBy: map[string]*CommentState{},
+func newWorld(accounts []Account, now func() time.Time) *world {
+	return &world{now: now, accounts: accounts, postBy: map[string]*Post{}, commentBy: map[string]*CommentState{},
 		under: map[string][]*CommentState{}, blocked: map[string]bool{}, subs: map[string]bool{}}
 }
 
-func (w *world) page(match func(PageAccount) bool) (PageAccount, bool) {
-	i := slices.IndexFunc(w.pages, match)
+func (w *world) account(match func(Account) bool) (Account, bool) {
+	i := slices.IndexFunc(w.accounts, match)
 	if i < 0 {
-		return PageAccount{}, false
+		return Account{}, false
 	}
-	return w.pages[i], true
+	return w.accounts[i], true
+}
+
+// front is the platform that an account is on.
+func (w *world) front(account string) front {
+	a, _ := w.account(func(a Account) bool { return a.ID == account })
+	return w.fronts[a.Platform]
 }
 
 func (w *world) addPost(p Post) (Post, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if _, ok := w.page(func(a PageAccount) bool { return a.ID == p.Page }); !ok {
-		return Post{}, fmt.Errorf("platformtest: add a post: there is no page %q", p.Page)
+	account, ok := w.account(func(a Account) bool { return a.ID == p.Account })
+	if !ok {
+		return Post{}, fmt.Errorf("platformtest: add a post: there is no account %q", p.Account)
 	}
 	if p.ID == "" {
-		p.ID = p.Page + "_" + strconv.Itoa(firstPost+len(w.posts)+1)
+		p.ID = w.fronts[account.Platform].postID(account, len(w.posts)+1)
 	}
 	if _, taken := w.postBy[p.ID]; taken {
 		return Post{}, fmt.Errorf("platformtest: add a post: there is a post %q already", p.ID)
@@ -210,11 +218,11 @@ func (w *world) addCommentLocked(c Comment) (Comment, error) {
 		}
 		c.Parent = parent.ID
 	}
-	if w.blocked[post.Page+"/"+c.AuthorID] {
+	if w.blocked[post.Account+"/"+c.AuthorID] {
 		return Comment{}, fmt.Errorf("platformtest: add a comment: %w", errAuthorBlocked)
 	}
 	if c.ID == "" {
-		c.ID = post.ID[len(post.Page)+1:] + "_" + strconv.Itoa(firstComment+len(w.comments)+1)
+		c.ID = w.front(post.Account).commentID(post, c, len(w.comments)+1)
 	}
 	if _, taken := w.commentBy[c.ID]; taken {
 		return Comment{}, fmt.Errorf("platformtest: add a comment: there is a comment %q already", c.ID)
@@ -222,14 +230,14 @@ func (w *world) addCommentLocked(c Comment) (Comment, error) {
 	if c.Posted.IsZero() {
 		c.Posted = w.now()
 	}
-	stored := &CommentState{Comment: c, Page: post.Page, RevisionCount: 1}
+	stored := &CommentState{Comment: c, Account: post.Account, RevisionCount: 1}
 	w.comments = append(w.comments, stored)
 	w.commentBy[c.ID] = stored
 	if c.Name != "" {
 		w.commentBy[c.Name] = stored
 	}
 	w.insertLocked(stored)
-	w.changed(stored, "add")
+	w.front(stored.Account).happened(stored, "add")
 	return c, nil
 }
 
@@ -257,7 +265,7 @@ func (w *world) change(idOrName, verb string, act func(*CommentState)) error {
 
 func (w *world) changeLocked(c *CommentState, verb string, act func(*CommentState)) {
 	act(c)
-	w.changed(c, verb)
+	w.front(c.Account).happened(c, verb)
 }
 
 func (w *world) setHiddenLocked(c *CommentState, hidden bool) {
@@ -281,7 +289,7 @@ func (w *world) setHiddenLocked(c *CommentState, hidden bool) {
 func (w *world) state() State {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	s := State{Pages: slices.Clone(w.pages), Posts: []Post{}, Comments: []CommentState{}, Calls: []Call{}, Blocked: []string{}, Played: w.played}
+	s := State{Accounts: slices.Clone(w.accounts), Posts: []Post{}, Comments: []CommentState{}, Calls: []Call{}, Blocked: []string{}, Played: w.played}
 	for _, p := range w.posts {
 		s.Posts = append(s.Posts, *p)
 	}

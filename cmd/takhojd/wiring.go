@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"takhojd/moderation"
+	"takhojd/platforms"
+	"takhojd/platforms/facebook"
+)
+
+// wiring holds the adapter of each channel, as the configuration wants them, and makes the webhooks that feed them.
+type wiring struct {
+	cfg      Config
+	log      *zap.Logger
+	channels []platforms.Channel
+	adapters map[string]moderation.Adapter // by channel id
+	facebook *facebook.Metrics
+}
+
+// newWiring makes an adapter for each channel. It makes no call. registry may be nil.
+func newWiring(cfg Config, quota int, log *zap.Logger, registry prometheus.Registerer) (*wiring, error) {
+	w := &wiring{cfg: cfg, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry)}
+	for _, c := range cfg.Channels {
+		channel := c.channel(quota)
+		adapter, err := w.adapter(c, channel)
+		if err != nil {
+			return nil, fmt.Errorf("channel %s: %w", c.ID, err)
+		}
+		w.channels = append(w.channels, channel)
+		w.adapters[c.ID] = adapter
+	}
+	return w, nil
+}
+
+// adapter makes the adapter of one channel.
+func (w *wiring) adapter(c ChannelConfig, channel platforms.Channel) (moderation.Adapter, error) {
+	token, err := c.Token.Read()
+	if err != nil {
+		return nil, fmt.Errorf("token: %w", err)
+	}
+	switch channel.Platform {
+	case platforms.Facebook:
+		return w.facebookPage(channel, token)
+	}
+	return nil, fmt.Errorf("platform: %q has no adapter yet", channel.Platform)
+}
+
+func (w *wiring) facebookPage(channel platforms.Channel, token string) (moderation.Adapter, error) {
+	secret, verify, err := w.cfg.Facebook.secrets()
+	if err != nil {
+		return nil, err
+	}
+	return facebook.NewPage(facebook.Config{BaseURL: w.cfg.Facebook.BaseURL, Version: w.cfg.Facebook.Version, AppID: w.cfg.Facebook.AppID,
+		AppSecret: secret, VerifyToken: verify, PageToken: token, Channel: channel, Log: w.log, Metrics: w.facebook})
+}
+
+// secrets reads the app's secrets.
+func (c FacebookConfig) secrets() (app, verify string, err error) {
+	if app, err = c.AppSecret.Read(); err != nil {
+		return "", "", fmt.Errorf("facebook: app_secret: %w", err)
+	}
+	if verify, err = c.VerifyToken.Read(); err != nil {
+		return "", "", fmt.Errorf("facebook: verify_token: %w", err)
+	}
+	return app, verify, nil
+}
+
+// on lists the channels of a platform by their account.
+func (w *wiring) on(p platforms.Platform) map[string]platforms.Channel {
+	found := map[string]platforms.Channel{}
+	for _, c := range w.channels {
+		if c.Platform == p {
+			found[c.Account] = c
+		}
+	}
+	return found
+}
+
+// webhooks is what the platforms deliver to: each at /webhooks/ and its name. sink returns nil when the events are durable.
+func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (http.Handler, error) {
+	mux := http.NewServeMux()
+	if pages := w.on(platforms.Facebook); len(pages) > 0 {
+		secret, verify, err := w.cfg.Facebook.secrets()
+		if err != nil {
+			return nil, err
+		}
+		hook, err := facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: pages, Sink: sink, Log: w.log,
+			Metrics: w.facebook})
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("/webhooks/facebook", hook)
+	}
+	return mux, nil
+}
