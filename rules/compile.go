@@ -5,16 +5,14 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math/bits"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 
 	"takhojd/rules/lexicon"
 )
-
-func trailing(w uint64) int { return bits.TrailingZeros64(w) }
 
 // vocabulary is what the lists say: the classes, and the terms in each.
 type vocabulary struct {
@@ -23,6 +21,8 @@ type vocabulary struct {
 	common  map[int]bool   // classes of words that most comments have: no pattern waits for these alone
 	size    map[int]int    // how many forms each class has
 	forms   map[form]*classSet
+	options map[int]classSet // of the numbers that stand for any one of several classes, which
+	in      map[int][]int    // class → such numbers that it is an option of
 }
 
 // form is a way to write a term, and where in a compound it may stand.
@@ -36,7 +36,7 @@ var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "na
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{numbers: make(map[string]int), used: make(map[int]bool), common: make(map[int]bool), size: make(map[int]int),
-		forms: make(map[form]*classSet)}
+		forms: make(map[form]*classSet), options: make(map[int]classSet), in: make(map[int][]int)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
 		v.common[n] = !strings.HasSuffix(name, "name") && name != "money"
@@ -105,6 +105,38 @@ func (v *vocabulary) words(words []string) (int, error) {
 		v.put(strings.ReplaceAll(w, "_", " "), lexicon.Standalone, n)
 	}
 	return n, nil
+}
+
+// either gives a number to "any one of these classes", as if that were a class itself: a pattern's element then asks of a word
+// but one bit, and of a comment whether it has a word for the element at all.
+func (v *vocabulary) either(classes classSet) (int, error) {
+	name, one := "=", noClass
+	classes.each(func(c int) { name, one = name+"|"+strconv.Itoa(c), c })
+	if classes.count() == 1 {
+		return one, nil
+	}
+	n, err := v.number(name)
+	if err != nil || v.options[n] != (classSet{}) {
+		return n, err
+	}
+	v.options[n] = classes
+	classes.each(func(c int) {
+		v.in[c] = append(v.in[c], n)
+		v.size[n] += v.size[c]
+		v.common[n] = v.common[n] || v.common[c]
+	})
+	return n, nil
+}
+
+// widen adds to a set the numbers that stand for one of its classes or another.
+func (v *vocabulary) widen(s classSet) classSet {
+	wide := s
+	s.each(func(c int) {
+		for _, n := range v.in[c] {
+			wide.add(n)
+		}
+	})
+	return wide
 }
 
 func (v *vocabulary) put(text string, compound lexicon.Compound, class int) {
@@ -267,6 +299,13 @@ func wordsOf(text []byte) (words []string) {
 	return words
 }
 
+// addSet takes in a set of classes that words have.
+func (p *Policy) addSet(s classSet) {
+	var classes []uint16
+	s.each(func(c int) { classes = append(classes, uint16(c)) })
+	p.sets, p.classes = append(p.sets, s), append(p.classes, classes)
+}
+
 // compileLexicon gives each set of classes that some form has a number, and the lexicon a term for each such set.
 func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 	type key struct {
@@ -278,7 +317,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 	for f, set := range v.forms {
 		if _, ok := numbers[*set]; !ok {
 			numbers[*set] = len(p.sets)
-			p.sets = append(p.sets, *set)
+			p.addSet(v.widen(*set))
 		}
 		k := key{*set, f.compound}
 		if terms[k] == nil {
@@ -292,7 +331,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 			n, _ := v.class(class)
 			set.add(n)
 		}
-		p.sets = append(p.sets, set)
+		p.addSet(v.widen(set))
 		return int32(len(p.sets) - 1)
 	}
 	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
@@ -380,56 +419,30 @@ func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error
 		if err != nil {
 			return nil, err
 		}
-		for i := range one.parts {
-			one.parts[i].need()
-		}
 		patterns = append(patterns, one)
 	}
 	return patterns, nil
 }
 
-// need works out the classes that a part cannot match without: of each element that must match and has but one class.
-func (pt *part) need() {
-	for i := range pt.elements {
-		e := &pt.elements[i]
-		if e.kind == ofClass && e.min > 0 && !e.not && e.classes.count() == 1 {
-			pt.needs.join(&e.classes)
-		}
-	}
-}
-
-func (s *classSet) count() (n int) {
-	for _, w := range s {
-		n += bits.OnesCount64(w)
-	}
-	return n
-}
-
-// index notes for each class which patterns to try when a comment has it: each pattern under the element that is rarest.
+// index notes for each class which patterns to try when a comment has it: each pattern under its rarest class that it needs.
 func (p *Policy) index(v *vocabulary) {
-	p.byClass = make(map[int][]trigger)
+	p.byClass, p.options = make([][]trigger, len(v.numbers)), v.options
 	for i := range p.rules {
 		for j, pat := range p.rules[i].find {
-			var best *element
-			cost := 1 << 30
+			rarest, cost := noClass, 1<<30
 			for k := range pat.parts {
-				for n := range pat.parts[k].elements {
-					if e := &pat.parts[k].elements[n]; e.cost(v) < cost {
-						best, cost = e, e.cost(v)
+				for _, c := range pat.parts[k].needs {
+					if x := v.cost(c); x < cost {
+						rarest, cost = c, x
 					}
 				}
 			}
-			if best == nil {
+			if rarest == noClass {
 				continue // a pattern that needs nothing matches nothing
 			}
 			pat.costly = cost >= commonCost
-			set := best.classes
-			for c := range classWords * 64 {
-				if set.has(c) {
-					p.byClass[c] = append(p.byClass[c], trigger{i, j})
-					p.triggers.add(c)
-				}
-			}
+			p.byClass[rarest] = append(p.byClass[rarest], trigger{i, j})
+			p.triggers.add(rarest)
 		}
 	}
 }
@@ -437,20 +450,18 @@ func (p *Policy) index(v *vocabulary) {
 // commonCost is what a class of common words costs: more than any class of rare ones.
 const commonCost = 100_000
 
-// cost guesses how often an element's classes are in a comment.
-func (e *element) cost(v *vocabulary) int {
-	if e.kind != ofClass || e.not || e.min == 0 {
-		return 1 << 30
+// cost guesses how often a class, or one of the classes that a number stands for, is in a comment.
+func (v *vocabulary) cost(class int) (cost int) {
+	options, several := v.options[class]
+	if !several {
+		options.add(class)
 	}
-	cost := 0
-	for c := range classWords * 64 {
-		if e.classes.has(c) {
-			cost += 10 + v.size[c]
-			if v.common[c] {
-				cost += commonCost
-			}
+	options.each(func(c int) {
+		cost += 10 + v.size[c]
+		if v.common[c] {
+			cost += commonCost
 		}
-	}
+	})
 	return cost
 }
 

@@ -82,7 +82,7 @@ func (m *matcher) endsAt(ps []*pattern, at int32) bool {
 	sentence := m.l.sentenceOf(int(at))
 	for _, p := range ps {
 		pt := &p.parts[0]
-		if !m.l.all.covers(&pt.needs) {
+		if !m.l.all.hasAll(pt.needs) {
 			continue
 		}
 		for i := at - 1; i >= 0 && i >= at-8 && m.l.sentenceOf(int(i)) == sentence; i-- {

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -17,13 +19,15 @@ type judge struct {
 	lexicon   *lexicon.Lexicon
 	terms     int // how many forms the lexicon knows
 	detectors *detectors
-	sets      []classSet
+	sets      []classSet // the sets of classes that words have
+	classes   [][]uint16 // the same as lists
 	special   specialSets
 	rules     []compiled
-	byClass   map[int][]trigger // what to try when a class is in a comment
-	triggers  classSet          // the classes that byClass has
-	unused    []string          // classes that no pattern names
-	byName    map[string][]int  // rules by what they detect
+	byClass   [][]trigger      // by class: what to try when it is in a comment
+	triggers  classSet         // the classes that byClass has
+	options   map[int]classSet // of the numbers that stand for any one of several classes, which
+	unused    []string         // classes that no pattern names
+	byName    map[string][]int // rules by what they detect
 	routes    []compiledRoute
 	context   contextSets
 	second    second
@@ -61,7 +65,8 @@ type scratch struct {
 
 // hit is a rule that matched, before it is weighed.
 type hit struct {
-	rule     int
+	trigger
+	class    int // the first class in the comment that the pattern was tried for
 	evidence span
 }
 
@@ -115,32 +120,34 @@ func (p *Policy) read(s *scratch, text string) {
 	s.folded.Fold(text)
 	s.found = p.lexicon.Find(&s.folded, s.found[:0])
 	s.detected = p.detectors.find(&s.reading, text, s.detected[:0])
-	s.lattice.build(text, &s.folded, s.found, s.reading.people, p.sets, &p.special)
+	s.lattice.build(text, &s.folded, s.found, s.reading.people, &p.judge)
 	s.matcher = matcher{l: &s.lattice, fuel: fuelFor(s.lattice.n)}
 	s.hits = s.hits[:0]
 }
 
-// matchRules tries every pattern whose rarest class is in the comment.
+// matchRules tries every pattern whose rarest class is in the comment. Of what is found of one rule, the first counts where two are as
+// good: so hits are put in order, by class, rule and pattern, whatever way they were found.
 func (p *Policy) matchRules(s *scratch) {
 	l := &s.lattice
-	if !l.all.meets(&p.triggers) {
-		return
-	}
 	for i, word := range l.all {
 		for word &= p.triggers[i]; word != 0; word &= word - 1 {
-			c := i<<6 + trailing(word)
+			c := i<<6 + bits.TrailingZeros64(word)
 			for _, t := range p.byClass[c] {
-				p.try(s, t)
+				p.try(s, t, c)
 			}
 		}
+	}
+	if len(s.hits) > 1 {
+		slices.SortStableFunc(s.hits, func(a, b hit) int {
+			return cmp.Or(a.class-b.class, a.rule-b.rule, a.find-b.find)
+		})
 	}
 }
 
 // try notes every place where a pattern matches, up to a few.
-func (p *Policy) try(s *scratch, t trigger) {
+func (p *Policy) try(s *scratch, t trigger, class int) {
 	const enough = 8
-	r := &p.rules[t.rule]
-	pat := r.find[t.find]
+	pat := p.rules[t.rule].find[t.find]
 	if !pat.possible(&s.lattice.all) {
 		return
 	}
@@ -149,15 +156,29 @@ func (p *Policy) try(s *scratch, t trigger) {
 		if !ok {
 			return
 		}
-		s.hits = append(s.hits, hit{t.rule, evidence})
+		s.hits = append(s.hits, hit{t, p.firstOf(class, &s.lattice.all), evidence})
 		from = int(max(evidence.end, int32(from)+1))
 	}
+}
+
+// firstOf is the first class in the comment of those that a number stands for.
+func (p *Policy) firstOf(class int, all *classSet) int {
+	options, several := p.options[class]
+	if !several {
+		return class
+	}
+	for i, w := range options {
+		if w &= all[i]; w != 0 {
+			return i<<6 + bits.TrailingZeros64(w)
+		}
+	}
+	return class
 }
 
 // possible tells whether all that the pattern cannot do without is in the comment.
 func (p *pattern) possible(all *classSet) bool {
 	for i := range p.parts {
-		if !all.covers(&p.parts[i].needs) {
+		if !all.hasAll(p.parts[i].needs) {
 			return false
 		}
 	}

@@ -197,7 +197,7 @@ func TestALimitIsNeverSilence(t *testing.T) {
 			t.Errorf("a threat behind 60,000 characters of %q was allowed", piece)
 		}
 	}
-	unread := judgeText(t, p, longTexts()["jag ska "]+". Idioten på tv mördar en docka.")
+	unread := judgeText(t, p, strings.Repeat("jag vet var du är ", 60_000/18)+". Döda idioten och skjut alla muslimer, köp piller här.")
 	if !slices.ContainsFunc(unread.Findings, func(f Finding) bool { return f.Rule == "spam/unread" }) {
 		t.Error("a comment that uses up all steps does not say so")
 	}

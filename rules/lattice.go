@@ -10,16 +10,17 @@ import (
 // lattice is a comment as patterns see it: words in a row, each with the classes of what it was found to be. A disguised word that
 // takes up several tokens ("i d i o t"), and a term of several words, is one edge from its first token to after its last.
 type lattice struct {
-	tokens []text.Token
-	n      int
-	sets   []classSet // of the policy: what edge.set counts in
-	edges  []edge     // by first token
-	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
-	named  []named    // the tokens of each person named
-	sent   []int32    // the sentence of each token
-	asks   []bool     // whether each sentence is a question
-	all    classSet   // every class in the comment
-	text   string
+	tokens  []text.Token
+	n       int
+	sets    []classSet // of the policy: what edge.set counts in
+	classes [][]uint16 // of the policy: the same sets as lists
+	edges   []edge     // by first token
+	first   []int32    // edges of token i: edges[first[i]:first[i+1]]
+	named   []named    // the tokens of each person named
+	sent    []int32    // the sentence of each token
+	asks    []bool     // whether each sentence is a question
+	all     classSet   // every class in the comment
+	text    string
 }
 
 type edge struct {
@@ -47,19 +48,29 @@ func (l *lattice) sentenceOf(i int) int32 {
 	return l.sent[i]
 }
 
+// is tells whether token i begins something of the class.
+func (l *lattice) is(i, class int) bool {
+	for _, x := range l.edgesAt(int32(i)) {
+		if l.sets[x.set].has(class) {
+			return true
+		}
+	}
+	return false
+}
+
 func (l *lattice) question(sentence int32) bool {
 	return int(sentence) < len(l.asks) && sentence >= 0 && l.asks[sentence]
 }
 
-// build makes the lattice of a folded text and what the lexicon found in it. special holds the numbers of the classes that are no words.
-func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people []person, sets []classSet, special *specialSets) {
-	l.text, l.tokens, l.sets = s, f.Tokens(), sets
+// build makes the lattice of a folded text and what the lexicon found in it.
+func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people []person, p *judge) {
+	l.text, l.tokens, l.sets, l.classes = s, f.Tokens(), p.sets, p.classes
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.edges = l.edges[:0]
 	l.first = make0(l.n+2, &l.first)
 	l.people(people)
-	l.edgesOf(found, special)
+	l.edgesOf(found, &p.special)
 	l.sentences(s)
 }
 
@@ -99,7 +110,9 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	place := func(i int, e edge) {
 		l.first[i+1]--
 		l.edges[l.first[i+1]] = e
-		l.all.join(&l.sets[e.set])
+		for _, c := range l.classes[e.set] {
+			l.all.add(int(c))
+		}
 	}
 	for i := range l.tokens {
 		if s := special.of(&l.tokens[i], l.text); s >= 0 {

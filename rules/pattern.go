@@ -3,6 +3,7 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -35,18 +36,22 @@ type pattern struct {
 
 type part struct {
 	elements    []element
-	open, close int  // the evidence: elements[open:close]
-	anywhere    bool // joined to the part before by &&
-	needs       classSet
+	open, close int   // the evidence: elements[open:close]
+	anywhere    bool  // joined to the part before by &&
+	needs       []int // the classes that it cannot match without
+	first       int   // the class that its first word must have; noClass when it may begin in other ways
 }
 
 type element struct {
 	kind     elementKind
-	classes  classSet
-	too      classSet // of which the word must be as well, unless it is empty
+	class    int // one class; several with | between them have a number of their own (see vocabulary.either)
+	too      int // of which the word must be as well, or noClass
 	min, max int
 	not      bool
 }
+
+// noClass is the number of no class.
+const noClass = -1
 
 type elementKind uint8
 
@@ -65,34 +70,35 @@ const maxRepeat = 6
 // classSet is a set of word classes.
 type classSet [classWords]uint64
 
-const classWords = 16
+const classWords = 32
 
 func (s *classSet) add(c int)      { s[c>>6] |= 1 << (c & 63) }
 func (s *classSet) has(c int) bool { return s[c>>6]&(1<<(c&63)) != 0 }
 
-func (s *classSet) meets(o *classSet) bool {
-	for i := range s {
-		if s[i]&o[i] != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// covers tells whether s holds all of o.
-func (s *classSet) covers(o *classSet) bool {
-	for i := range s {
-		if o[i]&^s[i] != 0 {
+// hasAll tells whether s holds every one of the classes.
+func (s *classSet) hasAll(classes []int) bool {
+	for _, c := range classes {
+		if !s.has(c) {
 			return false
 		}
 	}
 	return true
 }
 
-func (s *classSet) join(o *classSet) {
-	for i := range s {
-		s[i] |= o[i]
+// each calls do with every class of the set, from the lowest number up.
+func (s *classSet) each(do func(c int)) {
+	for i, w := range s {
+		for ; w != 0; w &= w - 1 {
+			do(i<<6 + bits.TrailingZeros64(w))
+		}
 	}
+}
+
+func (s *classSet) count() (n int) {
+	for _, w := range s {
+		n += bits.OnesCount64(w)
+	}
+	return n
 }
 
 // namer gives classes their numbers while patterns are compiled.
@@ -101,6 +107,8 @@ type namer interface {
 	class(name string) (int, bool)
 	// words returns the number of the class that holds just these words.
 	words(words []string) (int, error)
+	// either returns the number that stands for any one of the classes.
+	either(classes classSet) (int, error)
 }
 
 func compilePattern(source string, names namer) (*pattern, error) {
@@ -119,7 +127,7 @@ func compilePattern(source string, names namer) (*pattern, error) {
 }
 
 func compilePart(text string, names namer) (part, error) {
-	made := part{open: -1, close: -1}
+	made := part{open: -1, close: -1, first: noClass}
 	for _, field := range strings.Fields(text) {
 		if rest, ok := strings.CutPrefix(field, "<"); ok {
 			made.open, field = len(made.elements), rest
@@ -149,11 +157,26 @@ func compilePart(text string, names namer) (part, error) {
 	if made.open >= made.close {
 		return made, errors.New("< and > enclose nothing")
 	}
+	made.need()
 	return made, nil
 }
 
+// need works out the classes that a part cannot match without: of each element that must match.
+func (pt *part) need() {
+	for i := range pt.elements {
+		e := &pt.elements[i]
+		if e.kind != ofClass || e.not || e.min == 0 {
+			continue
+		}
+		pt.needs = append(pt.needs, e.class)
+		if i == 0 {
+			pt.first = e.class
+		}
+	}
+}
+
 func compileElement(field string, names namer) (element, error) {
-	e := element{min: 1, max: 1}
+	e := element{class: noClass, too: noClass, min: 1, max: 1}
 	switch field {
 	case "^":
 		e.kind = atStart
@@ -204,35 +227,35 @@ func (e *element) fill(field string, names namer) error {
 			return fmt.Errorf("%q has no }", field)
 		}
 		inner, too, both := strings.Cut(inner, "+")
+		var err error
 		if both {
-			if err := e.too.named(too, names); err != nil {
+			if e.too, err = oneOf(too, names); err != nil {
 				return err
 			}
 		}
-		return e.classes.named(inner, names)
+		e.class, err = oneOf(inner, names)
+		return err
 	}
 	field = strings.TrimSuffix(strings.TrimPrefix(field, "("), ")")
 	if strings.ContainsAny(field, "{}()<>") || field == "" {
 		return fmt.Errorf("%q is no element", field)
 	}
-	c, err := names.words(strings.Split(field, "|"))
-	if err != nil {
-		return err
-	}
-	e.classes.add(c)
-	return nil
+	var err error
+	e.class, err = names.words(strings.Split(field, "|"))
+	return err
 }
 
-// named adds the classes of a list of names with | between them.
-func (s *classSet) named(list string, names namer) error {
+// oneOf is the number of a list of classes with | between them.
+func oneOf(list string, names namer) (int, error) {
+	var classes classSet
 	for _, name := range strings.Split(list, "|") {
 		c, ok := names.class(name)
 		if !ok {
-			return fmt.Errorf("no class %q in the lists", name)
+			return noClass, fmt.Errorf("no class %q in the lists", name)
 		}
-		s.add(c)
+		classes.add(c)
 	}
-	return nil
+	return names.either(classes)
 }
 
 const maxElements = 24
@@ -260,6 +283,12 @@ func (m *matcher) find(pt *part, from int, only int32) (evidence, whole span, ok
 		}
 		if i >= m.l.n {
 			break
+		}
+		if pt.first != noClass && !m.l.is(i, pt.first) {
+			if m.fuel--; m.fuel <= 0 {
+				break
+			}
+			continue
 		}
 		m.sent = s
 		if m.run(0, int32(i), 0) {
@@ -335,7 +364,7 @@ func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
 		} else {
 			before := m.sent
 			for _, x := range m.l.edgesAt(pos) {
-				if !m.l.sets[x.set].meets(&el.classes) || !m.too(el, &x) {
+				if !m.l.sets[x.set].has(el.class) || !m.too(el, &x) {
 					continue
 				}
 				m.sent = m.l.sentenceOf(int(x.to) - 1)
@@ -359,7 +388,7 @@ func (m *matcher) next(el *element, pos int32) bool {
 		return false
 	}
 	for _, x := range m.l.edgesAt(pos) {
-		if m.l.sets[x.set].meets(&el.classes) && m.too(el, &x) {
+		if m.l.sets[x.set].has(el.class) && m.too(el, &x) {
 			return true
 		}
 	}
@@ -368,11 +397,11 @@ func (m *matcher) next(el *element, pos int32) bool {
 
 // too tells whether the word that was found to be x is also what else the element asks for.
 func (m *matcher) too(el *element, x *edge) bool {
-	if el.too == (classSet{}) {
+	if el.too == noClass {
 		return true
 	}
 	for _, y := range m.l.edgesAt(x.from) {
-		if y.to == x.to && m.l.sets[y.set].meets(&el.too) {
+		if y.to == x.to && m.l.sets[y.set].has(el.too) {
 			return true
 		}
 	}
