@@ -130,10 +130,16 @@ func newHTTPClient() *http.Client {
 	}
 }
 
+// maxID is the most characters of an id. Meta's have about 40.
+const maxID = 200
+
 // checkID refuses what is no id of Meta's: ids become parts of addresses.
 func checkID(id string) error {
-	if id == "" {
+	switch {
+	case id == "":
 		return errors.New("an id is missing")
+	case len(id) > maxID:
+		return fmt.Errorf("an id has at most %d characters", maxID)
 	}
 	for i, r := range id {
 		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r == '-' && i > 0) {

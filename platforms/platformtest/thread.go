@@ -174,7 +174,7 @@ func (s *Server) Play(ctx context.Context, t Thread, opts PlayOptions) error {
 		if err := sleepUntil(ctx, began.Add(opts.due(i, e))); err != nil {
 			return fmt.Errorf("platformtest: play: stopped before event %d of %d: %w", i+1, len(t.Events), err)
 		}
-		if err := s.happen(e); err != nil && !errors.Is(err, errNoComment) && !errors.Is(err, errAuthorBlocked) {
+		if err := s.happen(e); err != nil && !errors.Is(err, errNoComment) && !errors.Is(err, errAuthorBlocked) && !errors.Is(err, errClosed) {
 			return fmt.Errorf("platformtest: play: event %d: %w", i+1, err)
 		}
 	}

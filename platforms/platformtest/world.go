@@ -40,6 +40,8 @@ type Post struct {
 	Account string    `json:"account"`
 	Text    string    `json:"text"`
 	Posted  time.Time `json:"posted_at"`
+	// Closed is true while citizens cannot comment on it.
+	Closed bool `json:"closed,omitempty"`
 }
 
 // Comment is what a citizen, or a page, writes.
@@ -135,6 +137,7 @@ const (
 var (
 	errAuthorBlocked = errors.New("the page has blocked this author")
 	errNoComment     = errors.New("there is no such comment any more")
+	errClosed        = errors.New("the post is closed for comments")
 )
 
 // world is what the platform knows. Its methods that end in Locked want mu held.
@@ -218,8 +221,11 @@ func (w *world) addCommentLocked(c Comment) (Comment, error) {
 		}
 		c.Parent = parent.ID
 	}
-	if w.blocked[post.Account+"/"+c.AuthorID] {
+	switch {
+	case w.blocked[post.Account+"/"+c.AuthorID]:
 		return Comment{}, fmt.Errorf("platformtest: add a comment: %w", errAuthorBlocked)
+	case post.Closed && c.AuthorID != post.Account:
+		return Comment{}, fmt.Errorf("platformtest: add a comment: %w", errClosed)
 	}
 	if c.ID == "" {
 		c.ID = w.front(post.Account).commentID(post, c, len(w.comments)+1)
