@@ -30,31 +30,38 @@ type walk struct {
 // the next call.
 func (w *walk) token(t *text.Token) (features []uint32, whole int) {
 	h := hashOf(t)
-	out := append(w.buf[:0], h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(t.Before&^text.Space)+11, h))
+	w.buf[0], w.buf[1], w.buf[2], w.buf[3] = h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(t.Before&^text.Space)+11, h)
 	w.before, w.last = w.last, h
+	n := wholes
 	if t.Kind == text.Word || t.Kind == text.Hashtag {
-		out = grams(out, t.Text[:min(len(t.Text), maxWord)])
+		n += grams(w.buf[wholes:], t.Text[:min(len(t.Text), maxWord)])
 	}
-	return out, wholes
+	return w.buf[:n], wholes
 }
 
-// grams appends the hashes of the n-grams of s, with a space at either edge.
-func grams(out []uint32, s string) []uint32 {
-	a, b, c := uint32(0), uint32(0), uint32(' ') // the three bytes before
-	for i := 0; i <= len(s); i++ {
-		d := uint32(' ')
-		if i < len(s) {
-			d = uint32(s[i])
-		}
-		if i >= 1 {
-			out = append(out, finish(b<<16|c<<8|d))
-		}
-		if i >= 2 {
-			out = append(out, finish(a<<24|b<<16|c<<8|d))
-		}
-		a, b, c = b, c, d
+// grams puts the hashes of the n-grams of s, with a space at either edge, in out, and says how many they are.
+func grams(out []uint32, s string) (n int) {
+	if s == "" {
+		return 0
 	}
-	return out
+	last := uint32(' ')<<8 | uint32(s[0]) // the bytes so far, the latest lowest
+	for i := 1; i < len(s); i++ {
+		last = last<<8 | uint32(s[i])
+		out[n] = finish(last & 0xFFFFFF)
+		n++
+		if i >= 2 {
+			out[n] = finish(last)
+			n++
+		}
+	}
+	last = last<<8 | ' '
+	out[n] = finish(last & 0xFFFFFF)
+	n++
+	if len(s) >= 2 {
+		out[n] = finish(last)
+		n++
+	}
+	return n
 }
 
 // hashOf is the hash of a whole token.

@@ -42,9 +42,8 @@ func (m *Model) Threshold() float64 { return m.threshold }
 // lists that the comment has, each as its [Sign], in any order. The probability is one among the examples trained on, where
 // violations are many times more common than in a real comment field.
 func (m *Model) Violates(f *text.Folded, classes []uint32) float64 {
-	var sums [maxCategories]int32
-	scale := m.violates.add(f, classes, sums[:1])
-	return logistic(m.violates.logit(sums[0], scale, 0))
+	sum, scale := m.violates.sum(f, classes)
+	return logistic(m.violates.logit(sum, scale, 0))
 }
 
 // Category is what a violation is most likely to be, and how likely that is among the categories that the model knows, from 0 to 1.
@@ -95,6 +94,31 @@ func (t *table) add(f *text.Folded, classes []uint32, sums []int32) float64 {
 	}
 	n += int32(len(classes)) * ofClasses * ofClasses
 	return math.Sqrt(float64(max(n, 1)))
+}
+
+// sum is add for a table of one row, which is asked of nearly every comment.
+func (t *table) sum(f *text.Folded, classes []uint32) (sum int32, scale float64) {
+	var w walk
+	weights := t.weights
+	of := func(x uint32) int32 { return int32(weights[x&uint32(len(weights)-1)]) }
+	grams, words, signs := int32(0), int32(0), int32(0)
+	n := 0
+	tokens := f.Tokens()
+	for i := range tokens {
+		features, whole := w.token(&tokens[i])
+		for _, x := range features[:whole] {
+			words += of(x)
+		}
+		for _, x := range features[whole:] {
+			grams += of(x)
+		}
+		n += len(features) - whole + whole*ofWords*ofWords
+	}
+	for _, x := range classes {
+		signs += of(x)
+	}
+	n += len(classes) * ofClasses * ofClasses
+	return grams + words*ofWords + signs*ofClasses, math.Sqrt(float64(max(n, 1)))
 }
 
 func (t *table) row(x uint32, times int32, sums []int32) {
