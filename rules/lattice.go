@@ -93,7 +93,7 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 		}
 	}
 	for i := range found {
-		count(found[i].First)
+		count(int(found[i].First))
 	}
 	for i := range l.named {
 		count(int(l.named[i].start))
@@ -121,7 +121,7 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	}
 	for i := range found {
 		m := &found[i]
-		place(m.First, edge{from: int32(m.First), to: int32(m.Last + 1), set: int32(m.Value), disguise: m.Disguise, form: m.Form})
+		place(int(m.First), edge{from: m.First, to: m.Last + 1, set: m.Value, disguise: m.Disguise, form: m.Form})
 	}
 	for _, n := range l.named {
 		set := special.name

@@ -8,27 +8,31 @@ import (
 // Lexicon is terms made ready for finding. It is never changed, and may be used from any number of goroutines.
 type Lexicon struct {
 	words   []word
-	fore    trie    // every word, and how compounds begin
+	table   table   // the words by their hash: what nearly every token is looked up in
+	mods    trie    // how compounds begin
 	back    trie    // how compounds end, from the last byte to the first
+	fore    trie    // every word, for readings that may be one of many
 	phrases phrases // the tree of phrases
 	ends    [][]hit // which phrases end in a node of that tree
 }
 
 // word is one form, or a part of a phrase.
 type word struct {
-	text  string
+	hash  hash
 	hits  []hit // the terms that it is a form of
 	start int32 // the node of the tree of phrases that it leads to from the root, or 0
+	// innocent words are left alone, whatever they look like.
+	innocent bool
 }
 
 // hit is a term, by way of one of its forms.
 type hit struct {
-	term, value int32
-	compound    Compound
-	form        string
+	form     string
+	value    int32
+	compound Compound
 }
 
-// spared is the term of innocent phrases.
+// spared is the value of innocent phrases.
 const spared = -1
 
 // Compile makes a lexicon. An innocent word is left alone, whatever term it may be a form or a compound of. "skithus*" stands
@@ -36,12 +40,12 @@ const spared = -1
 // "kärringen_mot_strömmen" is an innocent phrase, in none of whose words anything is found. A term without forms is an error. Terms of the same value that share a form are found once, as the first of them.
 func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 	b := builder{l: &Lexicon{ends: make([][]hit, 1)}, ids: map[string]int32{}, steps: map[step]int32{}}
-	for i, t := range terms {
+	for _, t := range terms {
 		if len(t.Forms) == 0 {
 			return nil, fmt.Errorf("compile lexicon: term %q has no forms", t.Lemma)
 		}
 		for _, form := range t.Forms {
-			h := hit{term: int32(i), value: int32(t.Value), compound: t.Compound, form: form}
+			h := hit{form: form, value: int32(t.Value), compound: t.Compound}
 			if err := b.add(h); err != nil {
 				return nil, fmt.Errorf("compile lexicon: term %q: %w", t.Lemma, err)
 			}
@@ -53,7 +57,7 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 			single = append(single, s)
 			continue
 		}
-		if err := b.add(hit{term: spared, value: spared, form: strings.ReplaceAll(s, "_", " ")}); err != nil {
+		if err := b.add(hit{value: spared, form: strings.ReplaceAll(s, "_", " ")}); err != nil {
 			return nil, fmt.Errorf("compile lexicon: innocent %q: %w", s, err)
 		}
 	}
@@ -67,6 +71,7 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 // builder is a lexicon in the making.
 type builder struct {
 	l     *Lexicon
+	texts []string         // of the words
 	ids   map[string]int32 // word → its number and 1
 	steps map[step]int32
 }
@@ -135,7 +140,7 @@ func join(hits []hit, h hit) []hit {
 func (b *builder) word(s string) int32 {
 	id, ok := b.ids[s]
 	if !ok {
-		b.l.words = append(b.l.words, word{text: s})
+		b.l.words, b.texts = append(b.l.words, word{hash: hashOf(s)}), append(b.texts, s)
 		id = int32(len(b.l.words))
 		b.ids[s] = id
 	}
@@ -144,7 +149,7 @@ func (b *builder) word(s string) int32 {
 
 // grow builds the tries.
 func (b *builder) grow(innocent []string) error {
-	var fore, back []key
+	var fore, mods, back []key
 	for _, s := range innocent {
 		bare := strings.Trim(s, "*")
 		switch {
@@ -153,12 +158,11 @@ func (b *builder) grow(innocent []string) error {
 		case s[0] == '*':
 			back = append(back, key{text: reverse(bare), part: spares})
 		case bare != s:
-			fore = append(fore, key{text: bare, part: spares})
+			mods = append(mods, key{text: bare, part: spares})
 		default:
 			fore = append(fore, key{text: s, part: innocentWord})
-			if id := b.ids[s]; id > 0 {
-				b.l.words[id-1].hits = nil
-			}
+			w := &b.l.words[b.word(s)-1]
+			w.hits, w.innocent = nil, true
 		}
 	}
 	for i, w := range b.l.words {
@@ -166,17 +170,34 @@ func (b *builder) grow(innocent []string) error {
 		for _, h := range w.hits {
 			c |= h.compound
 		}
-		k := key{text: w.text, word: int32(i) + 1}
+		k := key{text: b.texts[i], word: int32(i) + 1}
 		if c&Head != 0 {
-			back = append(back, key{text: reverse(w.text), word: k.word, part: begins})
+			back = append(back, key{text: reverse(b.texts[i]), word: k.word, part: begins})
 		}
 		if c&Modifier != 0 {
 			k.part = begins
+			mods = append(mods, k)
 		}
 		fore = append(fore, k)
 	}
-	b.l.fore, b.l.back = newTrie(fore), newTrie(back)
+	b.l.gather()
+	b.l.table = newTable(b.l.words)
+	b.l.fore, b.l.mods, b.l.back = newTrie(fore), newTrie(mods), newTrie(back)
 	return nil
+}
+
+// gather puts the words' terms side by side, in the words' order, so that few lines of the processor's cache hold them.
+func (l *Lexicon) gather() {
+	n := 0
+	for i := range l.words {
+		n += len(l.words[i].hits)
+	}
+	all := make([]hit, 0, n)
+	for i := range l.words {
+		w := &l.words[i]
+		all = append(all, w.hits...)
+		w.hits = all[len(all)-len(w.hits) : len(all) : len(all)]
+	}
 }
 
 func reverse(s string) string {
@@ -192,14 +213,18 @@ type phrases struct {
 	keys  []uint64 // node and word; 0 is empty, since words count from 1
 	nodes []int32
 	shift uint
+	// some has a bit for each hash that a key has: mostly no phrase goes on so, and a few kilobytes say it.
+	some [1 << someBits / 64]uint64
 }
+
+const someBits = 18
 
 func newPhrases(steps map[step]int32) phrases {
 	size, shift := 2, uint(63)
 	for size < 2*len(steps)+2 {
 		size, shift = size*2, shift-1
 	}
-	p := phrases{make([]uint64, size), make([]int32, size), shift}
+	p := phrases{keys: make([]uint64, size), nodes: make([]int32, size), shift: shift}
 	for s, node := range steps {
 		k := uint64(s.node)<<32 | uint64(s.word)
 		at := p.place(k)
@@ -207,15 +232,20 @@ func newPhrases(steps map[step]int32) phrases {
 			at = (at + 1) & (size - 1)
 		}
 		p.keys[at], p.nodes[at] = k, node
+		h := k * spread >> (64 - someBits)
+		p.some[h>>6] |= 1 << (h & 63)
 	}
 	return p
 }
 
-func (p *phrases) place(k uint64) int { return int(k * 0x9E3779B97F4A7C15 >> p.shift) }
+func (p *phrases) place(k uint64) int { return int(k * spread >> p.shift) }
 
 // get returns the node that word leads to, or 0.
 func (p *phrases) get(node, word int32) int32 {
 	k := uint64(node)<<32 | uint64(word)
+	if h := k * spread >> (64 - someBits); p.some[h>>6]&(1<<(h&63)) == 0 {
+		return 0
+	}
 	for at := p.place(k); p.keys[at] != 0; at = (at + 1) & (len(p.keys) - 1) {
 		if p.keys[at] == k {
 			return p.nodes[at]

@@ -10,6 +10,9 @@ import (
 // terms gives them all. Its time is linear in the length of the text, and it allocates nothing but what into lacks.
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
+	for i := range s.known[:min(len(s.known), len(s.tokens))] {
+		s.known[i] = l.found(s.tokens[i].Text)
+	}
 	for i := range s.tokens {
 		if k := s.tokens[i].Kind; k == text.Link || k == text.Mention || i < s.innocent {
 			s.skip(i)
@@ -28,15 +31,14 @@ type search struct {
 	out      []Match
 	steps    int       // taken in readings, for the whole text
 	innocent int       // the tokens before this one are of an innocent phrase, or done
-	known    [64]found // what walk said of the first tokens
+	known    [64]found // what the first tokens were found to be
+	spelt    candidates
 }
 
-// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0; the node of the trie that it ends in, or 0;
-// and how long the longest modifier is that it begins with.
+// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0.
 type found struct {
-	id, node int32
-	mod      int16
-	done     bool
+	hash hash
+	id   int32
 }
 
 func (s *search) skip(i int) {
@@ -47,7 +49,7 @@ func (s *search) skip(i int) {
 
 // spare takes back what was found in the tokens from first up to last, which are an innocent phrase.
 func (s *search) spare(first, last int) {
-	for len(s.out) > 0 && s.out[len(s.out)-1].First >= first {
+	for len(s.out) > 0 && int(s.out[len(s.out)-1].First) >= first {
 		s.out = s.out[:len(s.out)-1]
 	}
 	s.innocent = max(s.innocent, last+1)
@@ -71,11 +73,11 @@ func (s *search) token(i int) {
 		s.skip(i)
 		return
 	}
-	if w.node > 0 && w.id == 0 && t.Kind == text.Word {
-		s.apart(i, w.node)
+	if w.id == 0 && t.Kind == text.Word {
+		s.apart(i, w.hash)
 	}
 	if !whole && w.id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
-		s.compound(t.Text, int(w.mod), i)
+		s.compound(t.Text, i)
 		if t.Disguise.Has(text.Spaced|text.Punctuated) && w.id == 0 {
 			s.segment(t, i)
 		}
@@ -89,64 +91,41 @@ func (s *search) token(i int) {
 	}
 }
 
-// word walks down the trie by token i, once.
+// word looks up token i.
 func (s *search) word(i int) found {
-	if i >= len(s.known) {
-		return s.l.walk(s.tokens[i].Text)
+	if i < len(s.known) {
+		return s.known[i]
 	}
-	if !s.known[i].done {
-		s.known[i] = s.l.walk(s.tokens[i].Text)
-	}
-	return s.known[i]
+	return s.l.found(s.tokens[i].Text)
 }
 
-// walk goes down the trie by w. A modifier must leave two bytes or more to the rest of the word.
-func (l *Lexicon) walk(w string) found {
-	n, r := int32(0), found{done: true}
-	t := &l.fore
-	for k := 0; k < len(w); k++ {
-		if n = t.child(n, w[k]); n == 0 {
-			return r
-		}
-		switch p := t.nodes[n].part; {
-		case p&(spares|begins) == 0:
-		case p&spares != 0:
-			r.mod = 0
-		case k+3 < len(w) && k < 1<<14:
-			r.mod = int16(k + 1)
-		}
-	}
-	x := &t.nodes[n]
-	if r.id, r.node = x.word, n; x.part&innocentWord != 0 {
-		r.id, r.mod = -1, 0
-	}
-	return r
+func (l *Lexicon) found(w string) found {
+	h := hashOf(w)
+	return found{h, l.look(h)}
 }
 
 // apart finds the term that the tokens i and i+1 are together, when neither is one by itself: "hel vete", "puc kona". The two
 // together have six bytes or more.
-func (s *search) apart(i int, node int32) {
+func (s *search) apart(i int, first hash) {
 	if i+1 >= len(s.tokens) {
 		return
 	}
 	t, w := &s.tokens[i+1], s.tokens[i].Text
-	if t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(w)+len(t.Text) < 6 || s.word(i+1).id != 0 {
+	if t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(w)+len(t.Text) < 6 {
 		return
 	}
-	for k := 0; k < len(t.Text); k++ {
-		if node = s.l.fore.child(node, t.Text[k]); node == 0 {
-			return
-		}
+	second := s.word(i + 1)
+	if second.id != 0 {
+		return
 	}
-	x := &s.l.fore.nodes[node]
-	if x.word > 0 && x.part&innocentWord == 0 {
-		s.emit(s.l.words[x.word-1].hits, i, i+1, text.Spaced|s.tokens[i].Disguise|t.Disguise, Standalone)
+	if id := s.l.look(first.then(second.hash, len(t.Text))); id > 0 {
+		s.emit(s.l.words[id-1].hits, i, i+1, text.Spaced|s.tokens[i].Disguise|t.Disguise, Standalone)
 	}
 }
 
 // compound finds the terms that w, which is none itself, begins and ends with; and what is between them, if that is a term.
-func (s *search) compound(w string, mod, i int) {
-	rest := w
+func (s *search) compound(w string, i int) {
+	rest, mod := w, s.l.modifier(w)
 	for range 3 {
 		at, id := s.l.ending(rest)
 		if id == 0 {
@@ -160,6 +139,23 @@ func (s *search) compound(w string, mod, i int) {
 	} else if len(rest) < len(w) && len(rest) >= 4 {
 		s.rest(rest, i, Modifier)
 	}
+}
+
+// modifier is how long the longest modifier is that w begins with: it must leave two bytes or more to the rest of the word.
+func (l *Lexicon) modifier(w string) (mod int) {
+	n, t := int32(0), &l.mods
+	for k := 0; k < len(w); k++ {
+		if n = t.child(n, w[k]); n == 0 {
+			break
+		}
+		switch p := t.nodes[n].part; {
+		case p&spares != 0:
+			mod = 0
+		case p&begins != 0 && k+3 < len(w):
+			mod = k + 1
+		}
+	}
+	return mod
 }
 
 // ending finds the longest head that w ends in, with at least two bytes before it: where it begins, and its number and 1.
@@ -182,14 +178,16 @@ func (l *Lexicon) ending(w string) (at int, id int32) {
 // modifiers emits the terms that w begins with, the first of which is mod bytes long, and looks at what is left.
 func (s *search) modifiers(w string, mod, i int) {
 	for range 4 {
-		if id := s.l.walk(w[:mod]).id; id > 0 {
+		if id := s.l.id(w[:mod]); id > 0 {
 			s.emitPart(id, i, Modifier, s.tokens[i].Disguise)
 		}
-		if w = w[mod:]; len(w) > 4 && w[0] == 's' && s.l.walk(w[1:]).id > 0 {
+		if w = w[mod:]; len(w) > 4 && w[0] == 's' && s.l.id(w[1:]) > 0 {
 			w = w[1:]
 		}
-		next := s.l.walk(w)
-		if mod = int(next.mod); next.id > 0 || mod == 0 {
+		if s.l.id(w) != 0 {
+			break
+		}
+		if mod = s.l.modifier(w); mod == 0 {
 			break
 		}
 	}
@@ -200,9 +198,9 @@ func (s *search) modifiers(w string, mod, i int) {
 
 // rest emits the term that the rest of a compound is as a whole word.
 func (s *search) rest(w string, i int, c Compound) {
-	id := s.l.walk(w).id
+	id := s.l.id(w)
 	if id <= 0 && len(w) > 4 && w[len(w)-1] == 's' {
-		id = s.l.walk(w[:len(w)-1]).id
+		id = s.l.id(w[:len(w)-1])
 	}
 	if id > 0 {
 		s.emit(s.l.words[id-1].hits, i, i, s.tokens[i].Disguise, c)
@@ -264,18 +262,19 @@ func (s *search) emitPart(id int32, i int, c Compound, d text.Disguise) {
 func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) {
 	for k := range hits {
 		h := &hits[k]
-		s.out = append(s.out, Match{Term: int(h.term), Value: int(h.value), First: first, Last: last, Form: h.form, Disguise: d,
-			Compound: c, Span: text.Span{Start: s.tokens[first].Span.Start, End: s.tokens[last].Span.End}})
+		s.out = append(s.out, Match{Form: h.form, Value: h.value, First: int32(first), Last: int32(last), Disguise: d, Compound: c})
 	}
 }
 
 // follow goes on from a node of the tree of phrases, whose words so far take up the tokens from first up to next. Every phrase
 // on the way is found. A phrase does not go over the end of a sentence, but over emoji.
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
-	if hits := s.l.ends[node]; depth > 0 && len(hits) > 0 && hits[0].term == spared {
-		s.spare(first, next-1)
-		return
-	} else if depth > 0 {
+	if depth > 0 {
+		hits := s.l.ends[node]
+		if len(hits) > 0 && hits[0].value == spared {
+			s.spare(first, next-1)
+			return
+		}
 		s.emit(hits, first, next-1, d, Standalone)
 	}
 	for next < len(s.tokens) && s.tokens[next].Kind == text.Symbol {
@@ -296,8 +295,7 @@ func (s *search) follow(first, next int, node int32, d text.Disguise, depth int)
 			break
 		}
 		if r.First == next {
-			var c candidates
-			s.spellings(r, &c)
+			c := s.spellings(r)
 			for _, id := range c.words[:c.n] {
 				if n := s.l.phrases.get(node, id); n > 0 {
 					s.follow(first, r.Last+1, n, d|r.Disguise, depth+1)
@@ -316,6 +314,7 @@ const (
 
 // candidates are the words that a reading may be.
 type candidates struct {
+	of       *text.Reading
 	words    [12]int32 // number and 1
 	mods     [4]int32
 	heads    [4]int32
@@ -327,8 +326,7 @@ type candidates struct {
 
 // reading emits what a disguised stretch may be: whole words, or else the parts of compounds.
 func (s *search) reading(r *text.Reading) {
-	var c candidates
-	s.spellings(r, &c)
+	c := s.spellings(r)
 	for _, id := range c.words[:c.n] {
 		w := &s.l.words[id-1]
 		s.emit(w.hits, r.First, r.Last, r.Disguise, Standalone)
@@ -350,13 +348,19 @@ func (s *search) reading(r *text.Reading) {
 	}
 }
 
-func (s *search) spellings(r *text.Reading, c *candidates) {
+// spellings finds the words that a reading may be. What it found last it remembers: a phrase that comes up to a reading asks, and then the
+// reading itself. Either pays the steps.
+func (s *search) spellings(r *text.Reading) candidates {
 	if s.steps > stepsOfText {
-		return
+		return candidates{}
 	}
-	c.budget = stepsOfReading
-	s.spell(r.Cells, 0, 0, 0, 0, 0, c)
+	c := &s.spelt
+	if c.of != r {
+		*c = candidates{of: r, budget: stepsOfReading}
+		s.spell(r.Cells, 0, 0, 0, 0, 0, c)
+	}
 	s.steps += stepsOfReading - c.budget
+	return *c
 }
 
 // spell goes down the trie from n by the cells from k on, of which the first has already stood used times. sure is by how many

@@ -35,15 +35,14 @@ type Term struct {
 
 // Match is a term found.
 type Match struct {
-	// Term is the index in the terms that were compiled, Value its value.
-	Term, Value int
-	// Span is where it stands in the original; the whole word, also when the term is a part of it.
-	Span text.Span
-	// First and Last are the tokens that it takes up.
-	First, Last int
 	// Form is the form of the term that was found; SeenAs of [rules.Finding] when there was a disguise.
-	Form     string
-	Disguise text.Disguise
+	Form string
+	// Value is the term's value.
+	Value int32
+	// First and Last are the tokens that it takes up, by their place in [text.Folded.Tokens]; whole words, also when the term is a part
+	// of one.
+	First, Last int32
+	Disguise    text.Disguise
 	// Compound says which part of a compound the term is; Standalone when it is the whole word.
 	Compound Compound
 }
