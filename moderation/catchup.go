@@ -64,8 +64,9 @@ func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, 
 	if last > 0 {
 		since = store.FromTime(last).Add(-overlap)
 	}
+	untold := adapter.Capabilities().HidesUntold
 	err = adapter.CatchUp(ctx, since, func(ctx context.Context, events []platforms.Event) error {
-		fresh, err := m.unknown(ctx, events)
+		fresh, err := m.unknown(ctx, events, untold)
 		if err != nil {
 			return err
 		}
@@ -84,8 +85,9 @@ func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, 
 	})
 }
 
-// unknown leaves out what we know already, so that reading a quiet channel in full writes nothing.
-func (m *Moderator) unknown(ctx context.Context, events []platforms.Event) ([]platforms.Event, error) {
+// unknown leaves out what we know already, so that reading a quiet channel in full writes nothing. Where the platform does not tell what is
+// hidden, untold, that it does not say so is nothing to know.
+func (m *Moderator) unknown(ctx context.Context, events []platforms.Event, untold bool) ([]platforms.Event, error) {
 	var fresh []platforms.Event
 	err := m.db.View(ctx, func(tx *store.Tx) error {
 		for _, e := range events {
@@ -95,7 +97,7 @@ func (m *Moderator) unknown(ctx context.Context, events []platforms.Event) ([]pl
 			if err != nil && !errors.Is(err, sql.ErrNoRows) {
 				return err
 			}
-			if revision == e.Comment.Revision() && e.Comment.Hidden == (State(state) == Hidden) && e.Kind == platforms.Added {
+			if revision == e.Comment.Revision() && (untold || e.Comment.Hidden == (State(state) == Hidden)) && (e.Kind == platforms.Added || e.Kind == platforms.Edited) {
 				continue
 			}
 			fresh = append(fresh, e)

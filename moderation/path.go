@@ -274,7 +274,8 @@ func olderThanKnown(c *comment, e platforms.Event) bool {
 // reconcile takes a comment told again. A full reading also tells whether it is hidden, which webhooks may have missed.
 func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) error {
 	w.m.metrics.duplicates.Inc()
-	if e.Via != viaBackfill || c.state == Deleted || c.state == Removed || e.Comment.Hidden == (c.state == Hidden) {
+	if e.Via != viaBackfill || c.state == Deleted || c.state == Removed || e.Comment.Hidden == (c.state == Hidden) ||
+		w.m.Capabilities(c.ref.Channel).HidesUntold {
 		return nil
 	}
 	if !c.stateAt.Before(e.At) {

@@ -185,6 +185,8 @@ type Capabilities struct {
 	Report bool `json:"report,omitempty"`
 	// CloseComments is where a post can be closed for new comments, and opened again.
 	CloseComments bool `json:"close_comments,omitempty"`
+	// HidesUntold is where the platform does not tell whether a comment is hidden: that [Comment.Hidden] is false means nothing.
+	HidesUntold bool `json:"hides_untold,omitempty"`
 	// HideEffectSV and HideEffectEN say what a hide really does, in words for the reviewer's button.
 	HideEffectSV string `json:"hide_effect_sv"`
 	HideEffectEN string `json:"hide_effect_en"`
