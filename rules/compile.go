@@ -23,6 +23,7 @@ type vocabulary struct {
 	forms   map[form]*classSet
 	options map[int]classSet // of the numbers that stand for any one of several classes, which
 	in      map[int][]int    // class → such numbers that it is an option of
+	asked   classSet         // what is asked of a comment as a whole: the lists' own classes, and what patterns need
 }
 
 // form is a way to write a term, and where in a compound it may stand.
@@ -53,7 +54,9 @@ func (v *vocabulary) number(name string) (int, error) {
 	if n >= classWords*64 {
 		return 0, fmt.Errorf("more than %d classes and words in patterns", classWords*64)
 	}
-	v.numbers[name] = n
+	if v.numbers[name] = n; !strings.HasPrefix(name, "=") {
+		v.asked.add(n)
+	}
 	return n, nil
 }
 
@@ -300,10 +303,15 @@ func wordsOf(text []byte) (words []string) {
 }
 
 // addSet takes in a set of classes that words have.
-func (p *Policy) addSet(s classSet) {
-	var classes []uint16
-	s.each(func(c int) { classes = append(classes, uint16(c)) })
-	p.sets, p.classes = append(p.sets, s), append(p.classes, classes)
+func (p *Policy) addSet(v *vocabulary, s classSet) {
+	wide := v.widen(s)
+	var asked []uint16
+	wide.each(func(c int) {
+		if v.asked.has(c) {
+			asked = append(asked, uint16(c))
+		}
+	})
+	p.sets, p.asked = append(p.sets, wide), append(p.asked, asked)
 }
 
 // compileLexicon gives each set of classes that some form has a number, and the lexicon a term for each such set.
@@ -317,7 +325,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 	for f, set := range v.forms {
 		if _, ok := numbers[*set]; !ok {
 			numbers[*set] = len(p.sets)
-			p.addSet(v.widen(*set))
+			p.addSet(v, *set)
 		}
 		k := key{*set, f.compound}
 		if terms[k] == nil {
@@ -331,7 +339,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 			n, _ := v.class(class)
 			set.add(n)
 		}
-		p.addSet(v.widen(set))
+		p.addSet(v, set)
 		return int32(len(p.sets) - 1)
 	}
 	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
@@ -418,6 +426,11 @@ func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error
 		one, err := compilePattern(s, v)
 		if err != nil {
 			return nil, err
+		}
+		for i := range one.parts {
+			for _, c := range one.parts[i].needs {
+				v.asked.add(c)
+			}
 		}
 		patterns = append(patterns, one)
 	}

@@ -10,17 +10,17 @@ import (
 // lattice is a comment as patterns see it: words in a row, each with the classes of what it was found to be. A disguised word that
 // takes up several tokens ("i d i o t"), and a term of several words, is one edge from its first token to after its last.
 type lattice struct {
-	tokens  []text.Token
-	n       int
-	sets    []classSet // of the policy: what edge.set counts in
-	classes [][]uint16 // of the policy: the same sets as lists
-	edges   []edge     // by first token
-	first   []int32    // edges of token i: edges[first[i]:first[i+1]]
-	named   []named    // the tokens of each person named
-	sent    []int32    // the sentence of each token
-	asks    []bool     // whether each sentence is a question
-	all     classSet   // every class in the comment
-	text    string
+	tokens []text.Token
+	n      int
+	sets   []classSet // of the policy: what edge.set counts in
+	asked  [][]uint16 // of the policy: what of each set all takes in
+	edges  []edge     // by first token
+	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
+	named  []named    // the tokens of each person named
+	sent   []int32    // the sentence of each token
+	asks   []bool     // whether each sentence is a question
+	all    classSet   // the classes in the comment that are asked of it as a whole
+	text   string
 }
 
 type edge struct {
@@ -64,7 +64,7 @@ func (l *lattice) question(sentence int32) bool {
 
 // build makes the lattice of a folded text and what the lexicon found in it.
 func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people []person, p *judge) {
-	l.text, l.tokens, l.sets, l.classes = s, f.Tokens(), p.sets, p.classes
+	l.text, l.tokens, l.sets, l.asked = s, f.Tokens(), p.sets, p.asked
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.edges = l.edges[:0]
@@ -110,7 +110,7 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	place := func(i int, e edge) {
 		l.first[i+1]--
 		l.edges[l.first[i+1]] = e
-		for _, c := range l.classes[e.set] {
+		for _, c := range l.asked[e.set] {
 			l.all.add(int(c))
 		}
 	}

@@ -20,9 +20,11 @@ func (p *Policy) compileRoutes(v *vocabulary) error {
 		if made.unless, err = compileAll(r.Unless, v); err != nil {
 			return fmt.Errorf("route %s: %w", r.ID, err)
 		}
-		if made.topic, err = compilePattern(r.Topic, v); err != nil {
+		topic, err := compileAll([]string{r.Topic}, v)
+		if err != nil {
 			return fmt.Errorf("route %s: topic: %w", r.ID, err)
 		}
+		made.topic = topic[0]
 		p.judge.routes = append(p.judge.routes, made)
 	}
 	return nil

@@ -18,7 +18,8 @@ type second struct {
 	model *learn.Model
 	mode  Mode
 	key   float64                 // how likely a violation must be to it before patterns may hide; 0: they may alone
-	signs [classWords * 64]uint32 // of the policy's word classes by number; 0 for those that only a pattern has
+	known classSet                // the lists' own classes; those that only a pattern has are no signs
+	signs [classWords * 64]uint32 // of the lists' own classes by number
 }
 
 func newSecond(v *vocabulary, mode Mode, key float64) (second, error) {
@@ -29,6 +30,7 @@ func newSecond(v *vocabulary, mode Mode, key float64) (second, error) {
 	s := second{model: m, mode: mode, key: key}
 	for name, n := range v.numbers {
 		if !strings.HasPrefix(name, "=") {
+			s.known.add(n)
 			s.signs[n] = learn.Sign(name)
 		}
 	}
@@ -62,10 +64,8 @@ func (p *Policy) Lesson(e learn.Example) learn.Example {
 
 func (r *second) signsOf(classes *classSet, to []uint32) []uint32 {
 	for i, word := range classes {
-		for ; word != 0; word &= word - 1 {
-			if sign := r.signs[i<<6+bits.TrailingZeros64(word)]; sign != 0 {
-				to = append(to, sign)
-			}
+		for word &= r.known[i]; word != 0; word &= word - 1 {
+			to = append(to, r.signs[i<<6+bits.TrailingZeros64(word)])
 		}
 	}
 	return to
