@@ -442,19 +442,21 @@ func (p *Policy) index(v *vocabulary) {
 	p.byClass, p.options = make([][]trigger, len(v.numbers)), v.options
 	for i := range p.rules {
 		for j, pat := range p.rules[i].find {
-			rarest, cost := noClass, 1<<30
+			var needs []int
 			for k := range pat.parts {
-				for _, c := range pat.parts[k].needs {
-					if x := v.cost(c); x < cost {
-						rarest, cost = c, x
-					}
-				}
+				needs = append(needs, pat.parts[k].needs...)
 			}
-			if rarest == noClass {
+			if len(needs) == 0 {
 				continue // a pattern that needs nothing matches nothing
 			}
-			pat.costly = cost >= commonCost
-			p.byClass[rarest] = append(p.byClass[rarest], trigger{i, j})
+			slices.SortStableFunc(needs, func(a, b int) int { return v.cost(a) - v.cost(b) })
+			rarest := needs[0]
+			pat.costly = v.cost(rarest) >= commonCost
+			t := trigger{rule: int32(i), find: int32(j)}
+			for k := range t.needs {
+				t.needs[k] = uint16(needs[min(k+1, len(needs)-1)])
+			}
+			p.byClass[rarest] = append(p.byClass[rarest], t)
 			p.triggers.add(rarest)
 		}
 	}

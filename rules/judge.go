@@ -49,7 +49,12 @@ type compiled struct {
 }
 
 // trigger is a pattern to try: the rule's number and which of its patterns.
-type trigger struct{ rule, find int }
+type trigger struct {
+	rule, find int32
+	// needs are the rarest of the classes that the pattern cannot do without, beside the one that it is tried for; where there are fewer,
+	// the last stands more than once. They stand here so that a pattern in vain costs no look at the pattern.
+	needs [4]uint16
+}
 
 // scratch is the memory of one judgement, used again by later ones.
 type scratch struct {
@@ -65,9 +70,9 @@ type scratch struct {
 
 // hit is a rule that matched, before it is weighed.
 type hit struct {
-	trigger
-	class    int // the first class in the comment that the pattern was tried for
-	evidence span
+	class      int // the first class in the comment that the pattern was tried for
+	rule, find int
+	evidence   span
 }
 
 // fuelFor bounds the steps that matching may take over a whole comment, some 20 ns each: far more than any comment that people write
@@ -132,8 +137,10 @@ func (p *Policy) matchRules(s *scratch) {
 	for i, word := range l.all {
 		for word &= p.triggers[i]; word != 0; word &= word - 1 {
 			c := i<<6 + bits.TrailingZeros64(word)
-			for _, t := range p.byClass[c] {
-				p.try(s, t, c)
+			for i := range p.byClass[c] {
+				if t := &p.byClass[c][i]; l.all.has(int(t.needs[0])) && l.all.has(int(t.needs[1])) && l.all.has(int(t.needs[2])) && l.all.has(int(t.needs[3])) {
+					p.try(s, t, c)
+				}
 			}
 		}
 	}
@@ -145,7 +152,7 @@ func (p *Policy) matchRules(s *scratch) {
 }
 
 // try notes every place where a pattern matches, up to a few.
-func (p *Policy) try(s *scratch, t trigger, class int) {
+func (p *Policy) try(s *scratch, t *trigger, class int) {
 	const enough = 8
 	pat := p.rules[t.rule].find[t.find]
 	if !pat.possible(&s.lattice.all) {
@@ -156,7 +163,7 @@ func (p *Policy) try(s *scratch, t trigger, class int) {
 		if !ok {
 			return
 		}
-		s.hits = append(s.hits, hit{t, p.firstOf(class, &s.lattice.all), evidence})
+		s.hits = append(s.hits, hit{p.firstOf(class, &s.lattice.all), int(t.rule), int(t.find), evidence})
 		from = int(max(evidence.end, int32(from)+1))
 	}
 }
