@@ -389,8 +389,11 @@ func quoteSV(s string) string { return "”" + s + "”" }
 func quoteEN(s string) string { return "“" + s + "”" }
 
 func (p *Policy) compileRule(v *vocabulary, c *category, r *rule) error {
-	made := compiled{id: r.ID, description: r.Description, mode: r.Mode, score: r.Score, cat: c, times: r.Times,
+	made := compiled{id: r.ID, mode: r.Mode, score: r.Score, cat: c, times: r.Times,
 		weigh: c.Context.over(defaultWeights).with(r.Context)}
+	made.says = Words{SV: capital(r.Description.SV), EN: capital(r.Description.EN)}
+	made.under = Words{SV: ". Punkten ”" + c.Published.SV + "” i kommentarsreglerna.",
+		EN: ". The bullet “" + c.Published.EN + "” of the comment policy."}
 	var err error
 	if made.find, err = compileAll(r.Find, v); err != nil {
 		return err

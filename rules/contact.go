@@ -18,8 +18,11 @@ type officials struct {
 	allowed   map[string]bool // sites, and below them
 	shortens  map[string]bool // link shorteners
 	names     map[string]bool // what imitations of the allowed sites are put together with
-	brands    []string        // first labels of the allowed sites that are long enough to be imitated
+	brands    []brand         // of the allowed sites that are long enough to be imitated
 }
+
+// brand is the first label of an allowed site, and what it looks like (see unleet).
+type brand struct{ label, looks string }
 
 func (d *detectors) officialPhone(e164 string) bool {
 	if d.phones[e164] {

@@ -36,16 +36,17 @@ type judge struct {
 
 // compiled is a rule made ready.
 type compiled struct {
-	id          string
-	description Words
-	mode        Mode
-	score       float64
-	cat         *category
-	find        []*pattern
-	with        []*pattern
-	unless      []*pattern
-	times       int
-	weigh       weights
+	id     string
+	says   Words // how its reason begins: what the rule finds
+	under  Words // how its reason ends: the bullet that it stands under
+	mode   Mode
+	score  float64
+	cat    *category
+	find   []*pattern
+	with   []*pattern
+	unless []*pattern
+	times  int
+	weigh  weights
 }
 
 // trigger is a pattern to try: the rule's number and which of its patterns.
@@ -65,6 +66,7 @@ type scratch struct {
 	reading  reading
 	detected []detection
 	hits     []hit
+	findings []Finding
 	weighing weighing
 }
 
@@ -91,7 +93,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	p.read(s, c.Text)
 	p.matchRules(s)
 	w := &s.weighing
-	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: nil, action: Allow}
+	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: s.findings[:0], action: Allow}
 	w.patterns()
 	byPatterns := len(w.findings)
 	w.detections()
@@ -99,7 +101,11 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.circumstances(c)
 	w.secondKey(byPatterns, detected)
 	w.secondOpinion()
-	v.Action, v.Escalate, v.Findings = w.action, w.escalate, w.findings
+	v.Action, v.Escalate = w.action, w.escalate
+	if s.findings = w.findings; len(s.findings) > 0 {
+		v.Findings = slices.Clone(s.findings)
+		clear(s.findings)
+	}
 	*w = weighing{}
 	v.Route = p.routeOf(s)
 	if len(v.Findings) > 1 {
@@ -383,17 +389,17 @@ func (w *weighing) conclude(a Action, escalate bool) {
 
 // reason says to a person what was found, and under which bullet.
 func (r *compiled) reason(evidence, seen string) Words {
-	sv, en := "", ""
-	if evidence != "" {
-		shown := shorten(evidence)
-		sv, en = ": ”"+shown+"”", ": “"+shown+"”"
-		if seen != "" {
-			sv, en = sv+", läst som ”"+shorten(seen)+"”", en+", read as “"+shorten(seen)+"”"
-		}
+	if evidence == "" {
+		return Words{SV: r.says.SV + r.under.SV, EN: r.says.EN + r.under.EN}
 	}
+	shown := shorten(evidence)
+	if seen == "" {
+		return Words{SV: r.says.SV + ": ”" + shown + "”" + r.under.SV, EN: r.says.EN + ": “" + shown + "”" + r.under.EN}
+	}
+	seen = shorten(seen)
 	return Words{
-		SV: capital(r.description.SV) + sv + ". Punkten ”" + r.cat.Published.SV + "” i kommentarsreglerna.",
-		EN: capital(r.description.EN) + en + ". The bullet “" + r.cat.Published.EN + "” of the comment policy.",
+		SV: r.says.SV + ": ”" + shown + "”, läst som ”" + seen + "”" + r.under.SV,
+		EN: r.says.EN + ": “" + shown + "”, read as “" + seen + "”" + r.under.EN,
 	}
 }
 
@@ -405,8 +411,7 @@ func capital(s string) string {
 // shorten cuts evidence to what a person reads at a glance.
 func shorten(s string) string {
 	const most = 80
-	s = strings.ToValidUTF8(s, "�")
-	if utf8.RuneCountInString(s) <= most {
+	if s = strings.ToValidUTF8(s, "�"); len(s) <= most || utf8.RuneCountInString(s) <= most {
 		return s
 	}
 	return string([]rune(s)[:most]) + "…"

@@ -272,10 +272,11 @@ func (d *detectors) lookalike(host string) bool {
 	name, _, _ = strings.Cut(name, ".")
 	bare := unleet(strings.ReplaceAll(name, "-", ""))
 	for _, b := range d.brands {
-		if distance(bare, unleet(b)) <= len(b)/7 {
+		slips := len(b.label) / 7
+		if near := len(bare) - len(b.looks); -slips <= near && near <= slips && distance(bare, b.looks) <= slips {
 			return true
 		}
-		if len(b) > 6 && strings.Contains(bare, unleet(b)) {
+		if len(b.label) > 6 && strings.Contains(bare, b.looks) {
 			return true
 		}
 	}

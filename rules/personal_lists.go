@@ -64,7 +64,7 @@ func (d *detectors) entry(list, section, line string) error {
 		put(&d.streets, lastTwo(low))
 	case "links.txt allow":
 		if label, _, _ := strings.Cut(low, "."); len(label) > 3 {
-			d.brands = append(d.brands, label)
+			d.brands = append(d.brands, brand{label, unleet(label)})
 		}
 		return putDomain(&d.allowed, low)
 	case "links.txt names":
