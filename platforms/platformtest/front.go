@@ -27,7 +27,7 @@ type front interface {
 
 // newFronts makes the platforms that a server speaks for.
 func newFronts(s *Server) map[platforms.Platform]front {
-	return map[platforms.Platform]front{platforms.Facebook: graphFront{s}}
+	return map[platforms.Platform]front{platforms.Facebook: graphFront{s}, platforms.Bluesky: newBlueskyFront(s)}
 }
 
 // exchange is a call of any platform's API: what is asked, and how that platform answers and refuses.

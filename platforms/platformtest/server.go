@@ -201,6 +201,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.servePublicIndex)
 	mux.HandleFunc("GET /public/{post}", s.servePublicPost)
 	mux.HandleFunc("GET /public.css", s.servePublicStyle)
+	mux.HandleFunc("/xrpc/", s.serveBluesky)
 	mux.HandleFunc("/", s.serveGraph)
 	return mux
 }
