@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	fb "github.com/huandu/facebook/v2"
@@ -13,19 +12,17 @@ import (
 	"takhojd/platforms"
 )
 
-const (
-	// pageSize is how many posts or comments are asked for at a time: the most that the platform gives.
-	pageSize = 100
-	// reread is how far back before the asked-for time comments are read again, so that edits and hides that no webhook told
-	// of are seen.
-	reread = 24 * time.Hour
-)
+// pageSize is how many posts or comments are asked for at a time: the most that the platform gives.
+const pageSize = 100
 
 // CatchUp reads every comment that was posted at or after since, on posts of any age, and again those of the day before that,
 // and hands them to sink as Added events in batches of at most 100. What moderation knows already it drops by itself; what
 // differs is an edit or a hide that was missed. A removal shows only as a comment that is not among them.
 //
-// It costs a call for each hundred posts of the page and at least one for each post.
+// Posts of the last 30 days are read first and every time: a call for each, and one for each hundred. Older ones are read, at a call
+// for each, the first time that it is called, whenever since goes back further than before, and else once a day, fifty at each call; what a
+// webhook missed there is found within the day or so that this takes. Old posts give way to what decisions ask for: they wait when more than 60
+// percent of a quota are spent, and if they may not wait, CatchUp ends with a platforms.RetryAfterError.
 //
 // A user's token gets empty lists from the platform, not errors; CatchUp then fails with platforms.ErrTokenDead rather than
 // report that nothing was said. The first error of the platform or of sink ends it; calling again with the same since loses
@@ -34,19 +31,9 @@ func (p *Page) CatchUp(ctx context.Context, since time.Time, sink func(context.C
 	if err := p.belongs(ctx); err != nil {
 		return err
 	}
-	posts, err := p.Posts(ctx, time.Time{})
-	if err != nil {
-		return err
-	}
-	for _, post := range posts {
-		if err := p.catchUpPost(ctx, post.ID, since.Add(-reread), sink); err != nil {
-			if errors.Is(err, platforms.ErrGone) { // deleted while we read: its comments went with it
-				continue
-			}
-			return err
-		}
-	}
-	return nil
+	return p.history.read(ctx, p.client, since, p.listed, func(ctx context.Context, post string, horizon time.Time) error {
+		return p.catchUpPost(ctx, post, horizon, sink)
+	})
 }
 
 // catchUpPost hands on a post's comments, newest first, until they are older than horizon.
@@ -77,29 +64,46 @@ func (p *Page) catchUpPost(ctx context.Context, post string, horizon time.Time, 
 
 // Posts lists what the page published at or after since, newest first.
 func (p *Page) Posts(ctx context.Context, since time.Time) ([]platforms.Post, error) {
-	posts, err := p.posts(ctx, "feed", since)
-	if err != nil || len(posts) > 0 || !since.IsZero() {
-		return posts, err
-	}
-	// A page without a single post is rare. What it has published is to be had with fewer permissions than its feed.
-	published, err := p.posts(ctx, "published_posts", since)
-	if err != nil {
-		return nil, err
-	}
-	if len(published) > 0 {
-		return nil, fmt.Errorf("facebook: feed: it is empty although %d posts are published, so the token lacks a permission: %w",
-			len(published), platforms.ErrTokenDead)
-	}
-	return nil, nil
+	var posts []platforms.Post
+	err := p.posts(ctx, since, func(post platforms.Post, _ time.Time) { posts = append(posts, post) })
+	return posts, err
 }
 
-func (p *Page) posts(ctx context.Context, edge string, since time.Time) ([]platforms.Post, error) {
-	var posts []platforms.Post
-	params := fb.Params{"fields": postFields, "limit": pageSize}
-	err := p.list(ctx, edge, p.cfg.Channel.Account+"/"+edge, params, func(items []json.RawMessage) (bool, error) {
+// listed lists posts as [history] wants them.
+func (p *Page) listed(ctx context.Context, since time.Time) ([]listed, error) {
+	var posts []listed
+	err := p.posts(ctx, since, func(post platforms.Post, active time.Time) {
+		posts = append(posts, listed{id: post.ID, posted: post.Posted, active: active})
+	})
+	return posts, err
+}
+
+// posts shows each of what the page published at or after since, and when something last happened under it.
+func (p *Page) posts(ctx context.Context, since time.Time, each func(post platforms.Post, active time.Time)) error {
+	n, err := p.edge(ctx, "feed", since, each)
+	if err != nil || n > 0 {
+		return err
+	}
+	// A page without a single post is rare. What it has published is to be had with fewer permissions than its feed.
+	published, err := p.edge(ctx, "published_posts", since, func(platforms.Post, time.Time) {})
+	if err != nil {
+		return err
+	}
+	if published > 0 {
+		return fmt.Errorf("facebook: feed: it is empty although %d posts are published, so the token lacks a permission: %w",
+			published, platforms.ErrTokenDead)
+	}
+	return nil
+}
+
+// edge shows each post of a list, and returns how many posts the list held, older ones included.
+func (p *Page) edge(ctx context.Context, edge string, since time.Time, each func(platforms.Post, time.Time)) (n int, err error) {
+	params := fb.Params{"fields": postFields + ",updated_time", "limit": pageSize}
+	err = p.list(ctx, edge, p.cfg.Channel.Account+"/"+edge, params, func(items []json.RawMessage) (bool, error) {
 		older := false
+		n += len(items)
 		for _, raw := range items {
-			post, err := p.readPost(raw)
+			post, active, err := p.readPost(raw)
 			if err != nil {
 				return false, err
 			}
@@ -107,11 +111,11 @@ func (p *Page) posts(ctx context.Context, edge string, since time.Time) ([]platf
 				older = true
 				continue
 			}
-			posts = append(posts, post)
+			each(post, active)
 		}
 		return !older, nil
 	})
-	return posts, err
+	return n, err
 }
 
 // FetchPost reads a post, to be shown beside a comment.
@@ -123,68 +127,27 @@ func (p *Page) FetchPost(ctx context.Context, postID string) (platforms.Post, er
 	if err != nil {
 		return platforms.Post{}, err
 	}
-	return p.readPost(body)
+	post, _, err := p.readPost(body)
+	return post, err
 }
 
-func (p *Page) readPost(raw []byte) (platforms.Post, error) {
+// readPost reads a post, and when something last happened under it.
+func (p *Page) readPost(raw []byte) (post platforms.Post, active time.Time, err error) {
 	var g struct {
 		ID          scalar `json:"id"`
 		Message     string `json:"message"`
 		CreatedTime scalar `json:"created_time"`
+		UpdatedTime scalar `json:"updated_time"`
 		Permalink   scalar `json:"permalink_url"`
 	}
 	if err := json.Unmarshal(raw, &g); err != nil {
-		return platforms.Post{}, fmt.Errorf("facebook: read a post: %w", err)
+		return post, active, fmt.Errorf("facebook: read a post: %w", err)
 	}
 	if checkID(string(g.ID)) != nil {
-		return platforms.Post{}, errors.New("facebook: read a post: it has no id that can be used")
+		return post, active, errors.New("facebook: read a post: it has no id that can be used")
 	}
 	return platforms.Post{Platform: p.cfg.Channel.Platform, Channel: p.cfg.Channel.ID, ID: string(g.ID),
-		Text: clean(g.Message), Posted: g.CreatedTime.time(), Permalink: string(g.Permalink)}, nil
-}
-
-// list reads an edge to its end, which is where paging has no next, or until each says that it has seen enough.
-//
-// Of the address in next only the query is used: its host is whatever the platform likes, and our calls, with our token, go
-// to BaseURL alone.
-func (p *Page) list(ctx context.Context, action, path string, params fb.Params, each func([]json.RawMessage) (more bool, err error)) error {
-	seen := map[string]bool{}
-	for {
-		body, err := p.get(ctx, action, path, params)
-		if err != nil {
-			return err
-		}
-		var answer struct {
-			Data   []json.RawMessage `json:"data"`
-			Paging struct {
-				Next string `json:"next"`
-			} `json:"paging"`
-		}
-		if err := json.Unmarshal(body, &answer); err != nil {
-			return fmt.Errorf("facebook: %s: read the list: %w", action, err)
-		}
-		if answer.Data == nil {
-			return fmt.Errorf("facebook: %s: the answer is no list", action)
-		}
-		more, err := each(answer.Data)
-		if err != nil || !more || answer.Paging.Next == "" {
-			return err
-		}
-		next, err := url.Parse(answer.Paging.Next)
-		if err != nil {
-			return fmt.Errorf("facebook: %s: paging.next is no address", action)
-		}
-		if seen[next.RawQuery] {
-			return fmt.Errorf("facebook: %s: paging.next leads in a circle", action)
-		}
-		seen[next.RawQuery] = true
-		params = fb.Params{}
-		for k, v := range next.Query() {
-			if k != "access_token" && k != "appsecret_proof" {
-				params[k] = v[0]
-			}
-		}
-	}
+		Text: clean(g.Message), Posted: g.CreatedTime.time(), Permalink: string(g.Permalink)}, g.UpdatedTime.time(), nil
 }
 
 // belongs makes sure that the token is the page's own.

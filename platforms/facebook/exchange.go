@@ -26,7 +26,7 @@ const maxAnswer = 32 << 20
 //
 // It implements the library's HttpClient. It serves one call and one goroutine.
 type exchange struct {
-	page *Page
+	client *client
 	// What came of it.
 	answered bool
 	body     []byte
@@ -35,13 +35,13 @@ type exchange struct {
 
 // call makes one call and returns the answer's JSON. Action names it in the metrics. Errors are platforms' or plain; they
 // never hold the address, for it may hold secrets.
-func (p *Page) call(ctx context.Context, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
+func (p *client) call(ctx context.Context, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
 	return p.callAs(ctx, p.session, action, path, method, params)
 }
 
 // callAs is call with another session's token.
-func (p *Page) callAs(ctx context.Context, as *fb.Session, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
-	x := &exchange{page: p}
+func (p *client) callAs(ctx context.Context, as *fb.Session, action, path string, method fb.Method, params fb.Params) ([]byte, error) {
+	x := &exchange{client: p}
 	err := p.usage.wait(ctx, p.cfg.Now())
 	if err == nil {
 		session := as.WithContext(ctx)
@@ -60,21 +60,21 @@ func (p *Page) callAs(ctx context.Context, as *fb.Session, action, path string, 
 }
 
 // get, post and remove are call for the methods that the Graph API knows.
-func (p *Page) get(ctx context.Context, action, path string, params fb.Params) ([]byte, error) {
+func (p *client) get(ctx context.Context, action, path string, params fb.Params) ([]byte, error) {
 	return p.call(ctx, action, path, fb.GET, params)
 }
 
-func (p *Page) post(ctx context.Context, action, path string, params fb.Params) ([]byte, error) {
+func (p *client) post(ctx context.Context, action, path string, params fb.Params) ([]byte, error) {
 	return p.call(ctx, action, path, fb.POST, params)
 }
 
-func (p *Page) remove(ctx context.Context, action, path string) ([]byte, error) {
+func (p *client) remove(ctx context.Context, action, path string) ([]byte, error) {
 	return p.call(ctx, action, path, fb.DELETE, fb.Params{})
 }
 
 // Do sends the request, reads the whole answer and judges it.
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
-	res, err := x.page.cfg.HTTPClient.Do(req)
+	res, err := x.client.cfg.HTTPClient.Do(req)
 	if err != nil {
 		x.err = withoutAddress(err)
 		return nil, x.err
@@ -89,14 +89,14 @@ func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 		return nil, x.err
 	}
 	x.answered = true
-	now := x.page.cfg.Now()
-	regain := x.page.usage.told(res.Header, now)
-	x.page.cfg.Metrics.usage.WithLabelValues(x.page.cfg.Channel.ID).Set(x.page.usage.percent())
+	now := x.client.cfg.Now()
+	regain := x.client.usage.told(res.Header, now)
+	x.client.cfg.Metrics.usage.WithLabelValues(x.client.cfg.Channel.ID).Set(x.client.usage.percent())
 	x.err = judge(res.StatusCode, res.Header, x.body, now, regain)
 	var later *platforms.RetryAfterError
 	if errors.As(x.err, &later) {
-		x.page.usage.block(later.At)
-		x.page.cfg.Log.Warn("facebook: throttled", zap.String("channel", x.page.cfg.Channel.ID), zap.Time("until", later.At))
+		x.client.usage.block(later.At)
+		x.client.cfg.Log.Warn("facebook: throttled", zap.String("channel", x.client.cfg.Channel.ID), zap.Time("until", later.At))
 	}
 	res.Body = io.NopCloser(bytes.NewReader(x.body))
 	return res, nil

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// Metrics counts what the adapter hears and does. One Metrics serves every page and the webhook.
+// Metrics counts what the adapter hears and does. One Metrics serves every account and the webhook.
 type Metrics struct {
 	deliveries *prometheus.CounterVec
 	events     *prometheus.CounterVec

@@ -5,148 +5,27 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"strings"
-	"time"
 
 	fb "github.com/huandu/facebook/v2"
-	"go.uber.org/zap"
 
 	"takhojd/archive"
 	"takhojd/platforms"
 )
 
-// defaultVersion is the Graph API version that the adapter is written against.
-const defaultVersion = "v26.0"
-
-// callTimeout bounds one call with the client that NewPage makes, from dialling to the answer's last byte.
-const callTimeout = 30 * time.Second
-
-// Config is what a [Page] needs to know.
-type Config struct {
-	// BaseURL is where the Graph API is, with or without a trailing slash; "" is Meta's own.
-	BaseURL string
-	// Version is the Graph API's version; "" is v26.0.
-	Version string
-	// AppID and AppSecret are the app's. With a secret every call carries its proof; without, [Page.Check] sees less.
-	AppID, AppSecret string
-	// VerifyToken is the webhook's; [Page] does not use it.
-	VerifyToken string
-	// PageToken is a page access token. Required. A user's token gives empty lists and no errors, see [Page.CatchUp].
-	PageToken string
-	// Channel says which page it is: Channel.Account is the page id. Required.
-	Channel platforms.Channel
-	// HTTPClient makes the calls; nil is one with sane timeouts.
-	HTTPClient *http.Client
-	// Now is the clock; nil is time.Now.
-	Now func() time.Time
-	// Log is nil for nowhere.
-	Log *zap.Logger
-	// Metrics is nil for nobody.
-	Metrics *Metrics
-}
-
 // Page is one Facebook Page. It may be used from any number of goroutines; they share the page's call quota.
 type Page struct {
-	cfg     Config
-	session *fb.Session
-	app     *fb.Session // with the app's own token; nil without AppID and AppSecret
-	usage   *usage
+	*client
+	history history
 }
 
 // NewPage makes a page. It makes no call; [Page.Check] does.
 func NewPage(cfg Config) (*Page, error) {
-	switch {
-	case cfg.Channel.ID == "":
-		return nil, errors.New("facebook: a page needs a channel id")
-	case cfg.Channel.Platform != platforms.Facebook:
-		return nil, fmt.Errorf("facebook: channel %s is on %q", cfg.Channel.ID, cfg.Channel.Platform)
-	case checkID(cfg.Channel.Account) != nil:
-		return nil, fmt.Errorf("facebook: channel %s: the account is the page's id: %w", cfg.Channel.ID, checkID(cfg.Channel.Account))
-	case cfg.PageToken == "":
-		return nil, fmt.Errorf("facebook: channel %s has no page access token", cfg.Channel.ID)
+	c, err := newClient(cfg, platforms.Facebook)
+	if err != nil {
+		return nil, err
 	}
-	if cfg.BaseURL != "" {
-		u, err := url.Parse(cfg.BaseURL)
-		if err != nil || u.Host == "" || u.RawQuery != "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return nil, fmt.Errorf("facebook: channel %s: the base URL must be http(s)://host/, without user or query", cfg.Channel.ID)
-		}
-		cfg.BaseURL = strings.TrimRight(cfg.BaseURL, "/") + "/"
-	}
-	if cfg.Version == "" {
-		cfg.Version = defaultVersion
-	}
-	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = newHTTPClient()
-	}
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	if cfg.Log == nil {
-		cfg.Log = zap.NewNop()
-	}
-	if cfg.Metrics == nil {
-		cfg.Metrics = NewMetrics(nil)
-	}
-	p := &Page{cfg: cfg, usage: &usage{page: cfg.Channel.Account}}
-	p.session = newSession(cfg, cfg.PageToken)
-	if cfg.AppID != "" && cfg.AppSecret != "" {
-		p.app = newSession(cfg, cfg.AppID+"|"+cfg.AppSecret)
-	}
-	return p, nil
-}
-
-// newSession makes a session that can be copied for every call: the library works out its proof at first use, unguarded, so
-// that is done here, once.
-func newSession(cfg Config, token string) *fb.Session {
-	s := fb.New(cfg.AppID, cfg.AppSecret).Session(token)
-	s.BaseURL = cfg.BaseURL
-	s.Version = cfg.Version
-	s.UseAuthorizationHeader()
-	if cfg.AppSecret != "" {
-		_ = s.EnableAppsecretProof(true) // fails only without an app
-		s.AppsecretProof()
-	}
-	return s
-}
-
-// newHTTPClient makes a client that gives up rather than hangs, and follows no redirects: the Graph API has none, and a
-// redirect would carry the token elsewhere.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout: callTimeout,
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-}
-
-// maxID is the most characters of an id. Meta's have about 40.
-const maxID = 200
-
-// checkID refuses what is no id of Meta's: ids become parts of addresses.
-func checkID(id string) error {
-	switch {
-	case id == "":
-		return errors.New("an id is missing")
-	case len(id) > maxID:
-		return fmt.Errorf("an id has at most %d characters", maxID)
-	}
-	for i, r := range id {
-		if !(r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == '_' || r == '-' && i > 0) {
-			return errors.New("an id may hold only letters, digits, _ and -")
-		}
-	}
-	return nil
+	return &Page{client: c}, nil
 }
 
 // Channel is the channel as configured.
@@ -157,25 +36,6 @@ func (p *Page) Capabilities() platforms.Capabilities {
 	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true,
 		HideEffectSV: "Döljs för alla utom författaren och dennes vänner",
 		HideEffectEN: "Hidden from everyone but the author and the author's friends"}
-}
-
-// mine checks that ref is a comment of this page's channel before it becomes part of an address.
-func (p *Page) mine(ref platforms.Ref) error {
-	if ref.Platform != p.cfg.Channel.Platform || ref.Channel != p.cfg.Channel.ID {
-		return fmt.Errorf("facebook: %s/%s is not channel %s", ref.Platform, ref.Channel, p.cfg.Channel.ID)
-	}
-	if err := checkID(ref.Comment); err != nil {
-		return fmt.Errorf("facebook: the comment's id: %w", err)
-	}
-	return nil
-}
-
-// received checks that a removal is of this channel and stands on a receipt.
-func (p *Page) received(receipt archive.Receipt) (platforms.Ref, error) {
-	if !receipt.Valid() {
-		return platforms.Ref{}, fmt.Errorf("facebook: channel %s: %w", p.cfg.Channel.ID, archive.ErrNoReceipt)
-	}
-	return receipt.Ref(), p.mine(receipt.Ref())
 }
 
 // Fetch reads a comment as it stands now. Its Post is worked out from the comment's id, which holds the post's; where a
@@ -212,7 +72,7 @@ func (p *Page) Hide(ctx context.Context, receipt archive.Receipt) error {
 	if err != nil {
 		return err
 	}
-	return p.setHidden(ctx, ref, "hide", true)
+	return p.setHidden(ctx, ref, "hide", "is_hidden", true, p.Fetch)
 }
 
 // Unhide shows a hidden comment again. Showing what is shown already is no error.
@@ -220,67 +80,43 @@ func (p *Page) Unhide(ctx context.Context, ref platforms.Ref) error {
 	if err := p.mine(ref); err != nil {
 		return err
 	}
-	return p.setHidden(ctx, ref, "unhide", false)
-}
-
-// setHidden hides or shows, and where the platform refuses without saying why, looks whether there was anything left to do.
-//
-// If we die after the call and before its outcome is recorded, moderation calls again, which changes nothing.
-func (p *Page) setHidden(ctx context.Context, ref platforms.Ref, action string, hidden bool) error {
-	body, err := p.post(ctx, action, ref.Comment, fb.Params{"is_hidden": hidden})
-	if err == nil && succeeded(body) {
-		return nil
-	}
-	var refusal *GraphError
-	if err != nil && (!errors.As(err, &refusal) || outcome(err) != "fault" && outcome(err) != "not permitted") {
-		return err
-	}
-	c, fetchErr := p.Fetch(ctx, ref)
-	switch {
-	case fetchErr != nil && err != nil:
-		return err
-	case fetchErr != nil:
-		return fetchErr
-	case c.Hidden == hidden:
-		return nil
-	case c.CannotHide:
-		return fmt.Errorf("facebook: %s: can_hide is false: %w", action, platforms.ErrNotPermitted)
-	case err == nil:
-		return fmt.Errorf("facebook: %s: the platform answered without doing it", action)
-	}
-	return err
+	return p.setHidden(ctx, ref, "unhide", "is_hidden", false, p.Fetch)
 }
 
 // Delete deletes the comment that the receipt is for. It cannot be undone. When it is gone already the error is
 // platforms.ErrGone, a result.
 func (p *Page) Delete(ctx context.Context, receipt archive.Receipt) error {
-	ref, err := p.received(receipt)
-	if err != nil {
-		return err
-	}
-	body, err := p.remove(ctx, "delete", ref.Comment)
-	if err == nil && !succeeded(body) {
-		return errors.New("facebook: delete: the platform answered without doing it")
-	}
-	return err
+	return p.deleteComment(ctx, receipt)
 }
 
-// Reply answers a comment in public, as the page, and returns the answer's id.
+// Reply answers a comment in public, as the page, and returns the answer's id. Where the page's very same words stand under the comment
+// already, among the newest hundred answers, they are the answer: one whose outcome we never heard is not given twice.
 func (p *Page) Reply(ctx context.Context, ref platforms.Ref, text string) (string, error) {
 	if err := p.mine(ref); err != nil {
 		return "", err
 	}
-	body, err := p.post(ctx, "reply", ref.Comment+"/comments", fb.Params{"message": text})
+	body, err := p.get(ctx, "replies", ref.Comment+"/comments", fb.Params{"fields": "id,message,from", "order": "reverse_chronological", "limit": pageSize})
 	if err != nil {
 		return "", err
 	}
-	var made struct {
-		ID scalar `json:"id"`
+	var given struct {
+		Data []struct {
+			ID      scalar `json:"id"`
+			Message string `json:"message"`
+			From    struct {
+				ID scalar `json:"id"`
+			} `json:"from"`
+		} `json:"data"`
 	}
-	if err := json.Unmarshal(body, &made); err != nil || made.ID == "" {
-		return "", errors.New("facebook: reply: the platform answered without an id")
+	if err := json.Unmarshal(body, &given); err != nil {
+		return "", errors.New("facebook: reply: what was answered before cannot be read")
 	}
-	return string(made.ID), nil
+	for _, a := range given.Data {
+		if string(a.From.ID) == p.cfg.Channel.Account && a.ID != "" && strings.TrimSpace(a.Message) == strings.TrimSpace(text) {
+			return string(a.ID), nil
+		}
+	}
+	return p.reply(ctx, ref.Comment+"/comments", text)
 }
 
 // PrivateReply answers a comment in a message that only its author sees. The platform allows one for each comment, within
@@ -306,21 +142,4 @@ func (p *Page) Block(ctx context.Context, author platforms.Author) error {
 }
 
 // Subscribe asks the platform to deliver the page's comments to the app's webhook.
-func (p *Page) Subscribe(ctx context.Context) error {
-	body, err := p.post(ctx, "subscribe", p.cfg.Channel.Account+"/subscribed_apps", fb.Params{"subscribed_fields": "feed"})
-	if err == nil && !succeeded(body) {
-		return errors.New("facebook: subscribe: the platform answered without doing it")
-	}
-	return err
-}
-
-// succeeded reads the platform's two ways of saying that it did as asked.
-func succeeded(body []byte) bool {
-	if string(body) == "true" {
-		return true
-	}
-	var a struct {
-		Success bool `json:"success"`
-	}
-	return json.Unmarshal(body, &a) == nil && a.Success
-}
+func (p *Page) Subscribe(ctx context.Context) error { return p.subscribe(ctx, pageHooks...) }

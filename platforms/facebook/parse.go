@@ -69,15 +69,19 @@ var verbs = map[scalar]platforms.EventKind{
 	"unhide": platforms.Restored,
 }
 
+// objects are what deliveries are about, and how their changes are read.
+var objects = map[string]struct {
+	platform platforms.Platform
+	change   func(raw []byte, channel platforms.Channel, told scalar, now time.Time) (platforms.Event, *skipped)
+}{
+	"page":      {platforms.Facebook, parseChange},
+	"instagram": {platforms.Instagram, parseInstagram},
+}
+
 // parse turns the body of a delivery into events, in the body's order. Its error says that the body as a whole cannot be
 // read; what is odd in a part of it is in skipped.
 func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([]platforms.Event, []skipped, error) {
-	// JSON has no place for a bare NUL, yet one must not cost us the comment. As 0xFF it is merely invalid UTF-8, which
-	// decoding turns into U+FFFD; what is kept as raw is cut from the body as it came.
-	readable := body
-	if bytes.IndexByte(body, 0) >= 0 {
-		readable = bytes.ReplaceAll(body, []byte{0}, []byte{0xFF})
-	}
+	readable := withoutNUL(body)
 	var d delivery
 	var skips []skipped
 	if err := json.Unmarshal(readable, &d); err != nil {
@@ -88,8 +92,9 @@ func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([
 		// Everything else of the body has been read: encoding/json steps over a value of the wrong type.
 		skips = append(skips, skipped{"shape", -1, -1, "a " + shape.Value + " at " + shape.Field})
 	}
-	if d.Object != "page" {
-		return nil, append(skips, skipped{"object", -1, -1, "object is not page"}), nil
+	read, known := objects[d.Object]
+	if !known {
+		return nil, append(skips, skipped{"object", -1, -1, "object " + quoted(d.Object)}), nil
 	}
 	var events []platforms.Event
 	at := 0
@@ -100,11 +105,11 @@ func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([
 				at += bytes.Index(readable[at:], raw)
 				raw, at = body[at:at+len(raw)], at+len(raw)
 			}
-			if !ours {
-				skips = append(skips, skipped{"page", i, j, "page " + quoted(e.ID)})
+			if !ours || channel.Platform != read.platform {
+				skips = append(skips, skipped{"page", i, j, d.Object + " " + quoted(e.ID)})
 				continue
 			}
-			ev, skip := parseChange(raw, channel, e.Time, now)
+			ev, skip := read.change(raw, channel, e.Time, now)
 			if skip != nil {
 				skip.entry, skip.change = i, j
 				skips = append(skips, *skip)
@@ -116,14 +121,19 @@ func parse(body []byte, channels map[string]platforms.Channel, now time.Time) ([
 	return events, skips, nil
 }
 
+// withoutNUL makes JSON readable that holds bare NULs. It has no place for them, yet one must not cost us the comment. As 0xFF it is
+// merely invalid UTF-8, which decoding turns into U+FFFD; what is kept as raw is cut from the body as it came.
+func withoutNUL(b []byte) []byte {
+	if bytes.IndexByte(b, 0) < 0 {
+		return b
+	}
+	return bytes.ReplaceAll(b, []byte{0}, []byte{0xFF})
+}
+
 // parseChange reads one change of the page that channel is.
 func parseChange(raw []byte, channel platforms.Channel, entryTime scalar, now time.Time) (platforms.Event, *skipped) {
-	readable := raw
-	if bytes.IndexByte(raw, 0) >= 0 {
-		readable = bytes.ReplaceAll(raw, []byte{0}, []byte{0xFF})
-	}
 	var c change
-	err := json.Unmarshal(readable, &c) // the syntax has been checked: an error is about a type
+	err := json.Unmarshal(withoutNUL(raw), &c) // the syntax has been checked: an error is about a type
 	kind, skip := c.kind()
 	if skip != nil {
 		return platforms.Event{}, skip

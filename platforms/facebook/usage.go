@@ -14,6 +14,10 @@ import (
 const (
 	// slowFrom is the share of a quota, in percent, from which calls are spread out.
 	slowFrom = 75
+	// spareTo is the share up to which calls that can wait are made. The rest is for decisions.
+	spareTo = 60
+	// spareEvery is how often one of them is made above that.
+	spareEvery = 5 * time.Minute
 	// stopFrom is the share from which no call is made until the platform expects to have room again.
 	stopFrom = 95
 	// longestPause is what a call waits right below stopFrom.
@@ -22,13 +26,14 @@ const (
 	pauseUntold = time.Minute
 )
 
-// usage follows how much of the platform's quotas a page has spent, as the headers of its answers tell.
+// usage follows how much of the platform's quotas an account has spent, as the headers of its answers tell.
 type usage struct {
 	page string
 
 	mu      sync.Mutex
 	level   float64   // percent, the most spent of the quotas
 	blocked time.Time // no calls before this
+	spared  time.Time // no calls that can wait before this
 }
 
 // quota is one entry of the usage headers, in percent of what is allowed; regain is in minutes.
@@ -49,7 +54,7 @@ func (u *usage) wait(ctx context.Context, now time.Time) error {
 	level, blocked := u.level, u.blocked
 	u.mu.Unlock()
 	if now.Before(blocked) {
-		return &platforms.RetryAfterError{At: blocked, Err: errors.New("the page's calls are spent for now")}
+		return &platforms.RetryAfterError{At: blocked, Err: errors.New("the account's calls are spent for now")}
 	}
 	d := pause(level)
 	if d == 0 {
@@ -63,6 +68,21 @@ func (u *usage) wait(ctx context.Context, now time.Time) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// spare tells whether there is room for a call that can wait. Where there is none it lets one through now and then, whose answer tells
+// whether there is room again.
+func (u *usage) spare(now time.Time) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.level < spareTo {
+		return nil
+	}
+	if now.Before(u.spared) {
+		return &platforms.RetryAfterError{At: u.spared, Err: errors.New("what is left of the account's calls is kept for decisions")}
+	}
+	u.spared = now.Add(spareEvery)
+	return nil
 }
 
 // pause grows from nothing at slowFrom to longestPause at stopFrom.

@@ -28,7 +28,7 @@ type WebhookConfig struct {
 	AppSecret string
 	// VerifyToken is what the platform shows when the webhook is set up, chosen by us. Required.
 	VerifyToken string
-	// Channels holds our pages by page id. Deliveries about any other page are counted, and left.
+	// Channels holds our pages and Instagram accounts by their ids. Deliveries about any other are counted, and left.
 	Channels map[string]platforms.Channel
 	// Sink takes all the events of a delivery. It returns nil only when they are durable: its nil becomes the platform's 200,
 	// and the platform does not deliver again.
@@ -60,7 +60,7 @@ func NewWebhook(cfg WebhookConfig) (*Webhook, error) {
 	}
 	for account, c := range cfg.Channels {
 		if account != c.Account || account == "" {
-			return nil, fmt.Errorf("facebook: the webhook's channel %s is listed under page %q but is page %q", c.ID, account, c.Account)
+			return nil, fmt.Errorf("facebook: the webhook's channel %s is listed under %q but is %q", c.ID, account, c.Account)
 		}
 	}
 	if cfg.Now == nil {

@@ -102,6 +102,7 @@ func toldOfAnEdit(s *site) {
 	s.hook()
 	c := s.say("Före.")
 	s.learn(platforms.Added, c.ID, func(k known) bool { return k.comment.Text == "Före." })
+	s.glimpse()
 	s.must(s.Edit(c.ID, "Efter."))
 	k := s.learn(platforms.Edited, c.ID, func(k known) bool { return k.comment.Text == "Efter." })
 	if len(k.revisions) != 2 {
@@ -118,6 +119,7 @@ func toldOfARemoval(s *site) {
 	for _, id := range []string{c.ID, stays.ID} {
 		s.learn(platforms.Added, id, func(known) bool { return true })
 	}
+	s.glimpse()
 	s.must(s.Remove(c.ID))
 	if s.pushes(platforms.Removed) {
 		s.learn(platforms.Removed, c.ID, func(k known) bool { return k.removed })
@@ -139,6 +141,7 @@ func toldOfHiding(s *site) {
 	s.hook()
 	c := s.say("Dold av en kollega.")
 	s.learn(platforms.Added, c.ID, func(known) bool { return true })
+	s.glimpse()
 	s.must(s.SetHidden(c.ID, true))
 	s.learn(platforms.Hidden, c.ID, func(k known) bool { return k.hidden })
 	s.must(s.SetHidden(c.ID, false))

@@ -27,7 +27,8 @@ type front interface {
 
 // newFronts makes the platforms that a server speaks for.
 func newFronts(s *Server) map[platforms.Platform]front {
-	return map[platforms.Platform]front{platforms.Facebook: graphFront{s}, platforms.Bluesky: newBlueskyFront(s)}
+	graph := graphFront{s}
+	return map[platforms.Platform]front{platforms.Facebook: graph, platforms.Instagram: instagramFront{graph}, platforms.Bluesky: newBlueskyFront(s)}
 }
 
 // exchange is a call of any platform's API: what is asked, and how that platform answers and refuses.

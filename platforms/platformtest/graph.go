@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"takhojd/platforms"
 )
 
 // graphTime is how the Graph API writes a moment.
@@ -80,7 +82,12 @@ type graphCall struct {
 	caller caller   // who the token says it is
 	log    *Call    // its entry in the log
 	fields []string // nil: the platform's own choice
+	// within is what is asked of an edge among the fields, as in replies.limit(50){id,text}.
+	within map[string]nested
 }
+
+// nested is an edge among the fields of a call.
+type nested struct{ limit, fields string }
 
 // caller is who a token belongs to.
 type caller struct {
@@ -106,7 +113,11 @@ func (g graphFront) happened(c *CommentState, verb string) {
 }
 
 func (g graphFront) delivery(account string, at time.Time, changes []json.RawMessage, forged bool) ([]byte, http.Header) {
-	body, _ := json.Marshal(object{"object": "page", "entry": []object{{"id": account, "time": at.Unix(), "changes": changes}}})
+	return g.deliveryOf("page", account, at, changes, forged)
+}
+
+func (g graphFront) deliveryOf(what, account string, at time.Time, changes []json.RawMessage, forged bool) ([]byte, http.Header) {
+	body, _ := json.Marshal(object{"object": what, "entry": []object{{"id": account, "time": at.Unix(), "changes": changes}}})
 	secret := g.s.opts.AppSecret
 	if forged {
 		secret = "not " + secret
@@ -254,10 +265,24 @@ func readCall(r *http.Request) (*graphCall, error) {
 	if kind, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && (kind == "Bearer" || kind == "OAuth") {
 		c.token = token
 	}
-	if f := r.Form.Get("fields"); f != "" {
-		c.fields = strings.Split(f, ",")
-	}
+	c.choices(r.Form.Get("fields"))
 	return c, nil
+}
+
+// field is one of the fields that a call may ask for: a name, and for an edge how many of what.
+var field = regexp.MustCompile(`([a-z_]+)(?:\.limit\((\d+)\))?(?:\{([^{}]*)\})?`)
+
+// choices reads which fields are asked for.
+func (c *graphCall) choices(fields string) {
+	for _, m := range field.FindAllStringSubmatch(fields, -1) {
+		c.fields = append(c.fields, m[1])
+		if m[3] != "" {
+			if c.within == nil {
+				c.within = map[string]nested{}
+			}
+			c.within[m[1]] = nested{limit: m[2], fields: m[3]}
+		}
+	}
 }
 
 // action names what is asked, for the log and for faults.
@@ -267,16 +292,18 @@ func (c *graphCall) action() string {
 		return "debug_token"
 	case c.method == http.MethodDelete && c.edge == "":
 		return "delete"
-	case c.method == http.MethodPost && c.edge == "" && c.form.Has("is_hidden"):
-		if c.form.Get("is_hidden") == "true" {
+	case c.method == http.MethodPost && c.edge == "" && (c.form.Has("is_hidden") || c.form.Has("hide")):
+		if c.form.Get("is_hidden") == "true" || c.form.Get("hide") == "true" {
 			return "hide"
 		}
 		return "unhide"
+	case c.method == http.MethodPost && c.edge == "" && c.form.Has("comment_enabled"):
+		return "close"
 	}
 	name := map[string]string{
 		"GET ": "fetch", "GET feed": "feed", "GET published_posts": "posts", "GET comments": "comments", "POST comments": "reply",
 		"POST messages": "private_reply", "POST blocked": "block", "GET blocked": "blocked", "POST subscribed_apps": "subscribe",
-		"DELETE subscribed_apps": "unsubscribe", "GET subscribed_apps": "subscriptions", "GET permissions": "permissions",
+		"GET media": "media", "GET replies": "replies", "POST replies": "reply", "DELETE subscribed_apps": "unsubscribe", "GET subscribed_apps": "subscriptions", "GET permissions": "permissions",
 	}[c.method+" "+c.edge]
 	switch {
 	case name == "fetch" && c.object == "me":
@@ -303,6 +330,9 @@ func (s *Server) execute(c *graphCall) (any, *graphError) {
 	}
 	s.world.mu.Lock()
 	defer s.world.mu.Unlock()
+	if s.onInstagram(c) {
+		return s.instagramLocked(c)
+	}
 	if page, ok := s.world.account(func(p Account) bool { return p.ID == c.object }); ok {
 		return s.pageLocked(c, page)
 	}
@@ -317,7 +347,7 @@ func (s *Server) execute(c *graphCall) (any, *graphError) {
 
 // identify finds out whose token it is, and checks the proof where there is one.
 func (s *Server) identify(c *graphCall) *graphError {
-	page, isPage := s.world.account(func(p Account) bool { return p.Token == c.token && p.Token != "" })
+	page, isPage := s.world.account(func(p Account) bool { return p.Token == c.token && p.Token != "" && onGraph(p.Platform) })
 	switch {
 	case isPage:
 		c.caller.page = page
@@ -338,6 +368,9 @@ func (s *Server) identify(c *graphCall) *graphError {
 	return nil
 }
 
+// onGraph tells whether a platform speaks the Graph API.
+func onGraph(p platforms.Platform) bool { return p == platforms.Facebook || p == platforms.Instagram }
+
 // asUser answers me for a token that is no page's.
 func (s *Server) asUser(c *graphCall) (any, *graphError) {
 	switch c.edge {
@@ -351,7 +384,7 @@ func (s *Server) asUser(c *graphCall) (any, *graphError) {
 
 // permissions are what the page tokens were granted.
 var permissions = []string{"pages_show_list", "pages_read_engagement", "pages_read_user_content", "pages_manage_engagement",
-	"pages_manage_metadata", "pages_messaging"}
+	"pages_manage_metadata", "pages_messaging", "instagram_basic", "instagram_manage_comments"}
 
 func (s *Server) debugToken(c *graphCall) (any, *graphError) {
 	asked := &graphCall{token: c.form.Get("input_token"), form: url.Values{}}
@@ -396,21 +429,8 @@ func (s *Server) pageLocked(c *graphCall, page Account) (any, *graphError) {
 		}
 		slices.SortFunc(data, func(a, b object) int { return strings.Compare(a["id"].(string), b["id"].(string)) })
 		return object{"data": data}, nil
-	case "POST subscribed_apps":
-		if !slices.Contains(strings.Split(c.form.Get("subscribed_fields"), ","), "feed") {
-			return nil, graphParameter("subscribed_fields")
-		}
-		s.world.subs[page.ID] = true
-		return object{"success": true}, nil
-	case "DELETE subscribed_apps":
-		s.world.subs[page.ID] = false
-		return object{"success": true}, nil
-	case "GET subscribed_apps":
-		data := []object{}
-		if s.world.subs[page.ID] {
-			data = append(data, object{"id": s.opts.AppID, "name": "Takhöjd", "subscribed_fields": []string{"feed"}})
-		}
-		return object{"data": data}, nil
+	case "POST subscribed_apps", "DELETE subscribed_apps", "GET subscribed_apps":
+		return s.subscriptionsLocked(c, page, "feed")
 	case "GET permissions":
 		data := []object{}
 		for _, p := range permissions {
@@ -419,6 +439,29 @@ func (s *Server) pageLocked(c *graphCall, page Account) (any, *graphError) {
 		return object{"data": data}, nil
 	}
 	return nil, graphUnknown()
+}
+
+// subscriptionsLocked begins, ends or tells of the deliveries of an account's comments to the app.
+func (s *Server) subscriptionsLocked(c *graphCall, account Account, fields ...string) (any, *graphError) {
+	switch c.method {
+	case http.MethodPost:
+		asked := strings.Split(c.form.Get("subscribed_fields"), ",")
+		for _, f := range fields {
+			if !slices.Contains(asked, f) {
+				return nil, graphParameter("subscribed_fields")
+			}
+		}
+		s.world.subs[account.ID] = true
+		return object{"success": true}, nil
+	case http.MethodDelete:
+		s.world.subs[account.ID] = false
+		return object{"success": true}, nil
+	}
+	data := []object{}
+	if s.world.subs[account.ID] {
+		data = append(data, object{"id": s.opts.AppID, "name": "Takhöjd", "subscribed_fields": fields})
+	}
+	return object{"data": data}, nil
 }
 
 func (s *Server) privateReplyLocked(c *graphCall, page Account) (any, *graphError) {
@@ -485,7 +528,13 @@ func (s *Server) postLocked(c *graphCall, post *Post) (any, *graphError) {
 }
 
 func (s *Server) postObject(c *graphCall, p *Post) object {
-	return c.choose(object{"id": p.ID, "message": p.Text, "created_time": p.Posted.UTC().Format(graphTime),
+	updated := p.Posted
+	for _, k := range s.world.under[p.ID] {
+		if k.Posted.After(updated) {
+			updated = k.Posted
+		}
+	}
+	return c.choose(object{"id": p.ID, "message": p.Text, "created_time": p.Posted.UTC().Format(graphTime), "updated_time": updated.UTC().Format(graphTime),
 		"permalink_url": c.base + "/public/" + p.ID}, "id", "message", "created_time")
 }
 

@@ -92,7 +92,7 @@ type Call struct {
 	At     time.Time `json:"at"`
 	Method string    `json:"method"`
 	Path   string    `json:"path"`
-	// Action is what was asked: "hide", "unhide", "delete", "fetch", "reply", "private_reply", "block", "blocked", "comments",
+	// Action is what was asked: "hide", "unhide", "delete", "fetch", "reply", "replies", "private_reply", "block", "blocked", "close", "comments", "media",
 	// "feed", "posts", "me", "subscribe", "unsubscribe", "subscriptions", "debug_token", "permissions" or "unknown".
 	Action string `json:"action"`
 	// Comment is the id of the comment, or other object, that it was about.
