@@ -56,6 +56,8 @@ type FacebookConfig struct {
 	AppID       string `yaml:"app_id"`
 	AppSecret   Secret `yaml:"app_secret"`
 	VerifyToken Secret `yaml:"verify_token"`
+	// InstagramEvery is how often Instagram is asked for edits, hides and removals, of which it delivers none; 0 is a minute.
+	InstagramEvery Duration `yaml:"instagram_every"`
 }
 
 // XConfig is the app at X that all X channels share.

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -44,19 +46,25 @@ func (w *wiring) adapter(c ChannelConfig, channel platforms.Channel) (moderation
 		return nil, fmt.Errorf("token: %w", err)
 	}
 	switch channel.Platform {
-	case platforms.Facebook:
-		return w.facebookPage(channel, token)
+	case platforms.Facebook, platforms.Instagram:
+		return w.meta(channel, token)
 	}
 	return nil, fmt.Errorf("platform: %q has no adapter yet", channel.Platform)
 }
 
-func (w *wiring) facebookPage(channel platforms.Channel, token string) (moderation.Adapter, error) {
+// meta makes the adapter of a Facebook page or an Instagram account.
+func (w *wiring) meta(channel platforms.Channel, token string) (moderation.Adapter, error) {
 	secret, verify, err := w.cfg.Facebook.secrets()
 	if err != nil {
 		return nil, err
 	}
-	return facebook.NewPage(facebook.Config{BaseURL: w.cfg.Facebook.BaseURL, Version: w.cfg.Facebook.Version, AppID: w.cfg.Facebook.AppID,
-		AppSecret: secret, VerifyToken: verify, PageToken: token, Channel: channel, Log: w.log, Metrics: w.facebook})
+	cfg := facebook.Config{BaseURL: w.cfg.Facebook.BaseURL, Version: w.cfg.Facebook.Version, AppID: w.cfg.Facebook.AppID,
+		AppSecret: secret, VerifyToken: verify, PageToken: token, Channel: channel, Log: w.log, Metrics: w.facebook,
+		ListenEvery: time.Duration(w.cfg.Facebook.InstagramEvery)}
+	if channel.Platform == platforms.Instagram {
+		return facebook.NewInstagram(cfg)
+	}
+	return facebook.NewPage(cfg)
 }
 
 // secrets reads the app's secrets.
@@ -84,7 +92,9 @@ func (w *wiring) on(p platforms.Platform) map[string]platforms.Channel {
 // webhooks is what the platforms deliver to: each at /webhooks/ and its name. sink returns nil when the events are durable.
 func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (http.Handler, error) {
 	mux := http.NewServeMux()
-	if pages := w.on(platforms.Facebook); len(pages) > 0 {
+	pages := w.on(platforms.Facebook)
+	maps.Copy(pages, w.on(platforms.Instagram)) // one app, one secret: either address takes both
+	if len(pages) > 0 {
 		secret, verify, err := w.cfg.Facebook.secrets()
 		if err != nil {
 			return nil, err
@@ -95,6 +105,7 @@ func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (
 			return nil, err
 		}
 		mux.Handle("/webhooks/facebook", hook)
+		mux.Handle("/webhooks/instagram", hook)
 	}
 	return mux, nil
 }

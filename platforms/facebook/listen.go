@@ -23,7 +23,8 @@ const (
 type glimpse map[string]platforms.Comment
 
 // Listen asks, every minute, for the comments of media that are at most a week old, and hands over what differs from the time before:
-// new comments, edits, hides, comments shown again and removals. What it sees first it compares with nothing and leaves to CatchUp.
+// new comments (as Edited, for that is how they stand), edits, hides, comments shown again and removals. What it sees when it begins
+// it compares with nothing and leaves to CatchUp.
 //
 // It costs a call, and one for each fifty comments of those media; it makes none while more than 60 percent of a quota are spent. It ends when ctx is
 // cancelled, and with platforms.ErrTokenDead; after any other fault it asks again, after twice as long each time.
@@ -91,11 +92,10 @@ func (p *Instagram) look(ctx context.Context, before map[string]glimpse, sink fu
 			return nil, err
 		}
 		seen[m.id] = comments
-		last, known := before[m.id]
-		if before == nil || !known && m.posted.Before(asked.Add(-2*p.cfg.ListenEvery)) {
+		if before == nil {
 			continue
 		}
-		events, err := p.differences(ctx, last, comments, asked)
+		events, err := p.differences(ctx, before[m.id], comments, asked)
 		if err != nil {
 			return nil, err
 		}
@@ -116,8 +116,9 @@ func (p *Instagram) differences(ctx context.Context, before, now glimpse, asked 
 		last, known := before[id]
 		switch {
 		case !known:
-			// As it stands now: a webhook may have told of it before, with words that were edited since.
-			events = append(events, p.event(platforms.Added, c, "poll", asked))
+			// This is how it stands now. A webhook may tell of it, too, with words that were edited since, perhaps within the same second:
+			// as an edit this counts for the later of the two.
+			events = append(events, p.event(platforms.Edited, c, "poll", asked))
 			continue
 		case last.Revision() != c.Revision():
 			events = append(events, p.event(platforms.Edited, c, "poll", asked))
