@@ -138,6 +138,9 @@ func toldOfHiding(s *site) {
 	if !s.adapter.Capabilities().Hide {
 		s.Skip("nothing can be hidden here")
 	}
+	if s.adapter.Capabilities().HidesUntold {
+		s.Skip("nobody is told here of what is hidden")
+	}
 	s.hook()
 	c := s.say("Dold av en kollega.")
 	s.learn(platforms.Added, c.ID, func(known) bool { return true })
@@ -247,7 +250,10 @@ func afterAnOutage(s *site) {
 	if s.adapter.Capabilities().Hide {
 		c := s.say("Dold av en kollega under avbrottet.")
 		s.must(s.SetHidden(c.ID, true))
-		hidden, want[c.ID] = c.ID, c.Text
+		want[c.ID] = c.Text
+		if !s.adapter.Capabilities().HidesUntold {
+			hidden = c.ID
+		}
 	}
 	got := s.catchUp(since.Add(-time.Minute))
 	for id, text := range want {

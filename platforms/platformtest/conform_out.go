@@ -175,7 +175,8 @@ func hideAndUnhide(s *site) {
 			if s.there(id).Hidden != step.want {
 				s.Errorf("%s: on the platform hidden is %v", step.name, !step.want)
 			}
-			if now, err := s.adapter.Fetch(s.soon(), s.ref(id)); err != nil || now.Hidden != step.want || now.CannotHide {
+			shown := step.want && !s.adapter.Capabilities().HidesUntold
+			if now, err := s.adapter.Fetch(s.soon(), s.ref(id)); err != nil || now.Hidden != shown || now.CannotHide {
 				s.Errorf("%s: fetched hidden %v, cannot hide %v, %v", step.name, now.Hidden, now.CannotHide, err)
 			}
 		}

@@ -156,7 +156,11 @@ func (d *deliverer) run(lane int) {
 		}
 		n := 1
 		first := d.queue[lane][0]
-		for n < len(d.queue[lane]) && n < d.batch && d.queue[lane][n].account.ID == first.account.ID && d.queue[lane][n].forged == first.forged {
+		most := d.batch
+		if _, alone := first.front.(interface{ oneByOne() }); alone {
+			most = 1
+		}
+		for n < len(d.queue[lane]) && n < most && d.queue[lane][n].account.ID == first.account.ID && d.queue[lane][n].forged == first.forged {
 			n++
 		}
 		post := d.queue[lane][:n:n]

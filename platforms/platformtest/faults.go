@@ -40,6 +40,9 @@ type Faults struct {
 	WebhookLateMS         int     `json:"webhook_late_ms,omitempty"`
 	WebhookDrop           float64 `json:"webhook_drop,omitempty"`
 	WebhookWrongSignature float64 `json:"webhook_wrong_signature,omitempty"`
+
+	// StreamSilent lets streams say nothing, not even that they are alive, and stay open.
+	StreamSilent bool `json:"stream_silent,omitempty"`
 }
 
 // The kinds of refusal that every platform has words for.

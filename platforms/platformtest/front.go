@@ -28,7 +28,8 @@ type front interface {
 // newFronts makes the platforms that a server speaks for.
 func newFronts(s *Server) map[platforms.Platform]front {
 	graph := graphFront{s}
-	return map[platforms.Platform]front{platforms.Facebook: graph, platforms.Instagram: instagramFront{graph}, platforms.Bluesky: newBlueskyFront(s)}
+	return map[platforms.Platform]front{platforms.Facebook: graph, platforms.Instagram: instagramFront{graph}, platforms.Bluesky: newBlueskyFront(s),
+		platforms.X: newXFront(s)}
 }
 
 // exchange is a call of any platform's API: what is asked, and how that platform answers and refuses.

@@ -201,6 +201,8 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("GET /{$}", s.servePublicIndex)
 	mux.HandleFunc("GET /public/{post}", s.servePublicPost)
 	mux.HandleFunc("GET /public.css", s.servePublicStyle)
+	mux.HandleFunc("/2/", s.serveX)
+	mux.HandleFunc("GET /i/web/status/{id}", s.serveXPage)
 	mux.HandleFunc("/xrpc/", s.serveBluesky)
 	mux.HandleFunc("/", s.serveGraph)
 	return mux
