@@ -60,6 +60,20 @@ type Record struct {
 	Verdict    json.RawMessage `json:"verdict,omitempty"`
 	Categories []string        `json:"categories"`
 	Decision   Decision        `json:"decision"`
+	// Message is set when the record is of what the authority itself wrote. Ref then names the channel and no comment, Author is the
+	// channel's account, and Parent the comment that is answered.
+	Message *Message `json:"message,omitempty"`
+}
+
+// Message is what is particular about the authority's own words. Their text is [Record.Text], who sent them and when is
+// [Record.Decision], and what the platform calls them stands in the [Outcome] that follows.
+type Message struct {
+	// Private is true for what only the author of the answered comment is shown.
+	Private bool `json:"private,omitempty"`
+	// Answers is the record of the answered comment, where it has one.
+	Answers string `json:"answers,omitempty"`
+	// Template is the template that it was made from and its version ("tack/3"); empty: written from nothing.
+	Template string `json:"template,omitempty"`
 }
 
 // Post is the authority's own post that the comment stood under.
@@ -107,6 +121,8 @@ type Outcome struct {
 	// Result is "done", "already", "gone", "stale", "cancelled" or "failed".
 	Result string    `json:"result"`
 	At     time.Time `json:"at"`
+	// Comment is the platform's own id of what we wrote, for what we say.
+	Comment string `json:"comment,omitempty"`
 	// Effect says truthfully what the platform does with it ("hidden from all but its author and their friends").
 	Effect string `json:"effect,omitempty"`
 	Error  string `json:"error,omitempty"`
@@ -267,6 +283,9 @@ func (a *Archive) Receipt(ctx context.Context, record string) (Receipt, error) {
 	}
 	if err != nil {
 		return Receipt{}, fmt.Errorf("archive: receipt for %s: %w", record, err)
+	}
+	if r.ref.Comment == "" {
+		return Receipt{}, fmt.Errorf("archive: receipt for %s: it is of no comment, and removes none: %w", record, ErrNoReceipt)
 	}
 	if _, err := note.Open([]byte(checkpoint), note.VerifierList(a.verifier)); err != nil {
 		return Receipt{}, fmt.Errorf("archive: receipt for %s: checkpoint: %w", record, err)

@@ -21,7 +21,7 @@ type Receipt struct {
 }
 
 // Valid tells whether r is a receipt at all.
-func (r Receipt) Valid() bool { return r.record != "" && !r.ref.Zero() }
+func (r Receipt) Valid() bool { return r.record != "" && r.ref.Comment != "" }
 
 // Ref is the comment that may be removed.
 func (r Receipt) Ref() platforms.Ref { return r.ref }

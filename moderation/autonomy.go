@@ -305,7 +305,7 @@ func (w *walk) learn(decision int64) error {
 	var bot int64
 	var action string
 	err := w.tx.QueryRow(`SELECT d.id, coalesce((SELECT p.action FROM decisions p WHERE p.comment = d.comment AND p.revision = d.revision
-			AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id AND p.action NOT IN ('opinion', 'escalate') ORDER BY p.id DESC LIMIT 1), '')
+			AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id AND p.action NOT IN ('opinion', 'escalate') AND p.action NOT IN `+besides+` ORDER BY p.id DESC LIMIT 1), '')
 		FROM decisions x JOIN decisions d ON d.comment = x.comment AND d.revision = x.revision AND d.by_kind = 'bot' WHERE x.id = $1`, decision).
 		Scan(&bot, &action)
 	if errors.Is(err, sql.ErrNoRows) {

@@ -30,7 +30,7 @@ func (m *Moderator) Case(ctx context.Context, id int64) (Case, error) {
 			StateAt: c.stateAt, StateBy: c.stateBy, Received: c.received, Record: c.record, Capabilities: m.Capabilities(c.ref.Channel),
 			Post: platforms.Post{Platform: c.ref.Platform, Channel: c.ref.Channel, ID: c.post}}
 		g := gatherer{m: m, tx: tx, c: c, k: &k}
-		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.history, g.repetition, g.strikes} {
+		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.history, g.repetition, g.strikes, g.replies} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -102,7 +102,7 @@ func (g gatherer) decisions() error {
 		if d.ByKind == "bot" {
 			g.k.Verdict = d.Verdict
 		}
-		if d.Undone.IsZero() {
+		if d.Undone.IsZero() && !d.Action.beside() {
 			latest := d
 			g.k.Decision = &latest
 		}

@@ -214,13 +214,13 @@ func (w *walk) surroundings(c *comment, r *archive.Record) error {
 	return nil
 }
 
-// decisionOn returns the latest decision on what the comment says now; an empty one where there is none.
+// decisionOn returns the latest decision on what is to become of what the comment says now; an empty one where there is none.
 func (w *walk) decisionOn(c *comment) (*decision, error) {
 	d := &decision{comment: c, received: c.received}
 	var verdict, action string
 	var received int64
 	err := w.tx.QueryRow(`SELECT id, action, by_kind, by_whom, reason, verdict, policy, route, escalate, record_id, received_at FROM decisions
-		WHERE comment = $1 AND revision = $2 AND undone_at = 0 ORDER BY id DESC LIMIT 1`, c.id, c.revision).
+		WHERE comment = $1 AND revision = $2 AND undone_at = 0 AND action NOT IN `+besides+` ORDER BY id DESC LIMIT 1`, c.id, c.revision).
 		Scan(&d.id, &action, &d.byKind, &d.by, &d.reason, &verdict, &d.policy, (*string)(&d.route), &d.escalate, &d.record, &received)
 	if errors.Is(err, sql.ErrNoRows) {
 		return d, nil

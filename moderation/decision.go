@@ -26,14 +26,25 @@ const (
 	Opinion  Action = "opinion"  // ask for a second opinion (en till bedömning)
 )
 
+// The actions beside: they are decided, recorded and done like the others, and leave how the comment stands, and its flag, as they are.
+const (
+	Reply Action = "reply" // answer the comment or its author (svara)
+)
+
 // Valid tells whether a is an action.
 func (a Action) Valid() bool {
 	switch a {
 	case Allow, Flag, Hide, Delete, Restore, Block, Escalate, Route, Opinion:
 		return true
 	}
-	return false
+	return a.beside()
 }
+
+// beside tells whether a leaves how the comment stands as it is.
+func (a Action) beside() bool { return a == Reply }
+
+// besides lists the actions beside, for SQL.
+const besides = `('reply')`
 
 // removes tells whether a takes the comment from the public's sight, and so needs a record first.
 func (a Action) removes() bool { return a == Hide || a == Delete || a == Block }
@@ -108,9 +119,13 @@ type Resolution struct {
 	By string
 	// Reason is the person's own words, kept in the record. It may be empty for Allow.
 	Reason string
-	// Route and Reply are for Action Route: where to, and what to say under the comment (empty: nothing is said).
+	// Route is for Action Route: where to.
 	Route rules.Route
-	Reply string
+	// Reply is what to say to the comment's author, under the comment or, when Private, to nobody else; empty: nothing is said. It may go
+	// with Hide, Delete, Block, Route and Reply. Template names what it was made from ("tack/3"), if anything.
+	Reply    string
+	Private  bool
+	Template string
 }
 
 // Decision is what was decided on one revision of a comment: by the bot, by a person, or by a colleague in the platform's own

@@ -94,7 +94,7 @@ func (m *Moderator) byCategory(tx *store.Tx, f *Figures) error {
 	rows, err := tx.Query(`SELECT d.category, sum(d.action = 'flag'), sum(d.action = 'hide'),
 		sum(p.id IS NOT NULL), sum(d.action = 'hide' AND coalesce(p.action, '') IN ('restore', 'allow', 'route')) FROM decisions d
 		LEFT JOIN decisions p ON p.id = (SELECT max(q.id) FROM decisions q WHERE q.comment = d.comment AND q.revision = d.revision
-			AND q.by_kind = 'person' AND q.undone_at = 0 AND q.action NOT IN ('opinion', 'escalate'))
+			AND q.by_kind = 'person' AND q.undone_at = 0 AND q.action NOT IN ('opinion', 'escalate') AND q.action NOT IN `+besides+`)
 		WHERE d.by_kind = 'bot' AND d.category <> '' AND d.action <> 'allow' AND d.decided_at >= $1 AND d.decided_at < $2 GROUP BY d.category`, f.From, f.To)
 	if err != nil {
 		return err

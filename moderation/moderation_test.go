@@ -40,6 +40,7 @@ type platform struct {
 	comments map[string]platforms.Comment
 	calls    []string
 	blocked  []string
+	said     []string
 	can      platforms.Capabilities
 	// before is asked before every call; an error is the platform's answer. after is asked when the call is done: an error is an answer
 	// that was lost on its way.
@@ -122,12 +123,19 @@ func (p *platform) Unhide(_ context.Context, ref platforms.Ref) error {
 	return p.call("unhide", ref.Comment, func(c *platforms.Comment) error { c.Hidden = false; return nil })
 }
 
-func (p *platform) Reply(_ context.Context, ref platforms.Ref, _ string) (string, error) {
-	return "r1", p.call("reply", ref.Comment, func(*platforms.Comment) error { return nil })
+func (p *platform) Reply(_ context.Context, ref platforms.Ref, text string) (string, error) {
+	return "r1", p.call("reply", ref.Comment, func(*platforms.Comment) error { p.said = append(p.said, text); return nil })
 }
 
-func (p *platform) PrivateReply(_ context.Context, ref platforms.Ref, _ string) error {
-	return p.call("private-reply", ref.Comment, func(*platforms.Comment) error { return nil })
+func (p *platform) PrivateReply(_ context.Context, ref platforms.Ref, text string) error {
+	return p.call("private-reply", ref.Comment, func(*platforms.Comment) error { p.said = append(p.said, text); return nil })
+}
+
+// words returns what was said, in public and in private.
+func (p *platform) words() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.said)
 }
 
 func (p *platform) Block(_ context.Context, a platforms.Author) error {

@@ -47,7 +47,9 @@ type outcome struct {
 	state State
 	// reply is the platform's id of what we wrote.
 	reply string
-	err   error
+	// record is the record that was made of it on the way; empty: the job's own.
+	record string
+	err    error
 }
 
 // enqueue adds what is to be done for a decision. after is how long it must wait, so that a person can still take it back.
@@ -126,7 +128,7 @@ func (d *dispatcher) run(ctx context.Context) {
 }
 
 // due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
-// may: a restore never overtakes its hide. Each channel gets as many as it could begin, beside those that it is busy with: however much
+// may: a restore never overtakes its hide, nor the answer that tells of it. An answer that must be tried again holds nothing else up. Each channel gets as many as it could begin, beside those that it is busy with: however much
 // waits for a channel that is throttled or slow, it takes no place from the others.
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
@@ -134,7 +136,7 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, error LIKE $3 || '%', since FROM (
 			SELECT *, row_number() OVER (PARTITION BY channel ORDER BY priority DESC, id) AS place FROM outbox o
 			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
-			AND e.id < o.id AND e.state = 'waiting'))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
+			AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply')))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
 		if err != nil {
 			return err
 		}
@@ -163,6 +165,9 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 	})
 	return jobs, next, err
 }
+
+// says tells whether the job is to send an answer.
+func (j job) says() bool { return j.action == "reply" || j.action == "private-reply" }
 
 func (j job) key() int64 {
 	if j.comment == 0 {
@@ -250,7 +255,7 @@ func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
 	return n == 1, err
 }
 
-// unknownOutcome stands in the row of a deletion from before the platform is called until its answer is written. Who finds it there, and
+// unknownOutcome stands in the row of a deletion or an answer from before the platform is called until its answer is written. Who finds it there, and
 // the comment gone, knows whose doing that most likely was.
 const unknownOutcome = "begun, and the outcome is not known"
 
@@ -263,9 +268,13 @@ func (m *Moderator) deleting(ctx context.Context, adapter Adapter, j job, receip
 	if err != nil {
 		return err
 	}
-	err = adapter.Delete(ctx, receipt)
+	return unknown(adapter.Delete(ctx, receipt))
+}
+
+// unknown marks an error after which nobody knows whether the platform did what it was told.
+func unknown(err error) error {
 	if err != nil && (reason(err) == "fault" || reason(err) == "timeout") {
-		err = fmt.Errorf("%s: %w", unknownOutcome, err)
+		return fmt.Errorf("%s: %w", unknownOutcome, err)
 	}
 	return err
 }
@@ -287,11 +296,8 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	switch j.action {
 	case "block":
 		return unlessGone(outcome{result: "done", err: adapter.Block(ctx, c.author)})
-	case "reply":
-		id, err := adapter.Reply(ctx, c.ref, j.argument)
-		return unlessGone(outcome{result: "done", reply: id, err: err})
-	case "private-reply":
-		return unlessGone(outcome{result: "done", err: adapter.PrivateReply(ctx, c.ref, j.argument)})
+	case "reply", "private-reply":
+		return m.say(ctx, adapter, j, c)
 	}
 	now, err := adapter.Fetch(ctx, c.ref)
 	if errors.Is(err, platforms.ErrGone) {
@@ -326,7 +332,7 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 // hours, and then trouble a person with it.
 func unlessGone(o outcome) outcome {
 	if errors.Is(o.err, platforms.ErrGone) {
-		return outcome{result: "gone"}
+		return outcome{result: "gone", record: o.record}
 	}
 	return o
 }
@@ -399,6 +405,9 @@ func (w *walk) finish(j job, o outcome) error {
 	if err := w.tx.QueryRow(`SELECT state FROM outbox WHERE id = $1`, j.id).Scan(&was); err != nil {
 		return err
 	}
+	if o.record != "" {
+		j.record = o.record
+	}
 	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3 WHERE id = $1`,
 		j.id, o.result, w.now); err != nil {
 		return err
@@ -463,7 +472,7 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 		return nil
 	}
 	return w.m.archive.Add(w.tx, j.record, archive.KindOutcome, archive.Outcome{Action: j.action, Result: o.result,
-		At: w.now.UTC().Truncate(time.Microsecond), Effect: w.effect(j, o), Error: ""})
+		At: w.now.UTC().Truncate(time.Microsecond), Comment: o.reply, Effect: w.effect(j, o)})
 }
 
 // effect says truthfully what the platform does with a hidden comment.
@@ -522,6 +531,11 @@ func (w *walk) postpone(j job, cause error) error {
 	}
 	if err := w.note(c, w.now, "failed:"+j.action, "", cause.Error()); err != nil {
 		return err
+	}
+	if j.says() {
+		if err := w.unsaid(j, cause); err != nil {
+			return err
+		}
 	}
 	d, err := w.decisionOn(c)
 	if err != nil {

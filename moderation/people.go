@@ -19,11 +19,8 @@ import (
 // claimTime is how long a claim holds unless it is renewed.
 const claimTime = 2 * time.Minute
 
-// longestReply and longestReason bound what a person may send, in characters.
-const (
-	longestReply  = 8000
-	longestReason = 2000
-)
+// longestReason bounds what a person may give for a reason, in characters.
+const longestReason = 2000
 
 // ClaimedError says who holds a comment, and until when.
 type ClaimedError struct {
@@ -104,7 +101,8 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 }
 
 const fromBotHidden = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
-	WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id)`
+	WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id
+		AND p.action NOT IN ` + besides + `)`
 
 // BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
 // back (see [Item.Why]), then the rest, each newest first.
@@ -217,6 +215,9 @@ func (m *Moderator) Resolve(ctx context.Context, r Resolution) (Decision, error)
 			return err
 		}
 		d := &decision{comment: c, action: r.Action, byKind: "person", by: r.By, reason: r.Reason, route: r.Route, flag: open, received: w.now}
+		if r.Action.beside() {
+			d.flag = 0 // it answers none
+		}
 		earlier, err := w.decisionOn(c)
 		if err != nil {
 			return err
@@ -261,8 +262,6 @@ func (r Resolution) check() error {
 		return fmt.Errorf("%w: a decision needs its maker", ErrInvalid)
 	case !r.Route.Valid() || r.Action == Route && r.Route == rules.NoRoute:
 		return fmt.Errorf("%w: refer to whom?", ErrInvalid)
-	case utf8.RuneCountInString(r.Reply) > longestReply:
-		return fmt.Errorf("%w: an answer may have %d characters", ErrInvalid, longestReply)
 	case utf8.RuneCountInString(r.Reason) > longestReason:
 		return fmt.Errorf("%w: a reason may have %d characters", ErrInvalid, longestReason)
 	}
@@ -286,7 +285,10 @@ func (w *walk) mayResolve(c *comment, r Resolution) (open int64, err error) {
 			return 0, err
 		}
 	}
-	return open, w.possible(c, r)
+	if err := w.possible(c, r); err != nil {
+		return 0, err
+	}
+	return open, w.mayReply(c, r)
 }
 
 // possible refuses what can't be done with the comment as it stands.
@@ -298,7 +300,7 @@ func (w *walk) possible(c *comment, r Resolution) error {
 	can := w.m.Capabilities(c.ref.Channel)
 	refused := func(why string) error { return fmt.Errorf("%w: %s", ErrInvalid, why) }
 	switch r.Action {
-	case Hide, Block, Delete, Restore, Route:
+	case Hide, Block, Delete, Restore, Route, Reply:
 		if gone {
 			return refused("the comment is no longer on the platform")
 		}
@@ -312,8 +314,6 @@ func (w *walk) possible(c *comment, r Resolution) error {
 		return refused("the platform can't block")
 	case r.Action == Block && c.author.ID == "":
 		return refused("the platform did not say who the author is")
-	case r.Action == Route && r.Reply != "" && !can.Reply:
-		return refused("the platform takes no answers")
 	case r.Action == Restore && c.state != Hidden:
 		return refused("the comment is not hidden")
 	}
@@ -332,6 +332,12 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 			return err
 		}
 		c.violationAt = w.now
+		// An author who is told why a comment is deleted is told before it is: afterwards the platform knows of nobody to tell.
+		if d.action == Delete {
+			if err := w.enqueueReply(d, r); err != nil {
+				return err
+			}
+		}
 		// What can be undone on the platform is done at once; what can't, waits as long as its maker may take it back.
 		switch {
 		case d.action == Delete:
@@ -348,6 +354,11 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 				return err
 			}
 		}
+		if d.action != Delete {
+			if err := w.enqueueReply(d, r); err != nil {
+				return err
+			}
+		}
 	case Restore:
 		c.violationAt = time.Time{}
 		if err := w.addDecision(c, d); err != nil {
@@ -361,11 +372,14 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 		if err := w.addDecision(c, d); err != nil {
 			return err
 		}
-		if r.Reply != "" && d.action == Route {
-			if err := w.enqueue(d, "reply", r.Reply, undo); err != nil {
-				return err
-			}
+		if err := w.enqueueReply(d, r); err != nil {
+			return err
 		}
+	case Reply:
+		if err := w.addDecision(c, d); err != nil {
+			return err
+		}
+		return w.enqueueReply(d, r)
 	case Escalate:
 		d.escalate = true
 		if err := w.keep(c, d); err != nil {
@@ -380,15 +394,15 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 }
 
 // overrule calls off what was decided before and not done yet, where the new decision says otherwise: a hide that waits for a throttled
-// platform must not take down what a person has let stand meanwhile, nor a restore show what a person has hidden. Dead letters
-// go with it, lest somebody tries them again. What is being done at this moment is turned back when it is done (turnBack).
+// platform must not take down what a person has let stand meanwhile, nor a restore show what a person has hidden, nor an
+// answer be sent that told of how things stood before. Dead letters go with it, lest somebody tries them again. What is being done at this moment is turned back when it is done (turnBack).
 func (w *walk) overrule(c *comment, d *decision) error {
 	var against string
 	switch d.action {
 	case Allow, Route, Restore:
-		against = `('hide', 'delete', 'block')`
+		against = `('hide', 'delete', 'block', 'reply', 'private-reply')`
 	case Hide, Delete, Block:
-		against = `('restore')`
+		against = `('restore', 'reply')`
 	default:
 		return nil
 	}
@@ -452,7 +466,7 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 			return err
 		}
 		var newer int
-		if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND id > $2`, commentID, id).Scan(&newer); err != nil {
+		if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND id > $2 AND undone_at = 0`, commentID, id).Scan(&newer); err != nil {
 			return err
 		}
 		if maker != by || undone != 0 || newer > 0 || w.now.Sub(store.FromTime(decided)) >= m.cfg.UndoWindow {
@@ -498,6 +512,9 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if _, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now); err != nil {
 		return err
 	}
+	if action.beside() {
+		return w.recordUndone(record, id, action)
+	}
 	before, err := w.decisionOn(c)
 	if err != nil {
 		return err
@@ -518,13 +535,16 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if err := w.save(c); err != nil {
 		return err
 	}
-	if record != "" {
-		if err := w.m.archive.Add(w.tx, record, archive.KindDecision, archive.Decision{ID: id, Action: "undone:" + string(action),
-			By: "person", At: w.now.UTC().Truncate(time.Microsecond)}); err != nil {
-			return err
-		}
+	return w.recordUndone(record, id, action)
+}
+
+// recordUndone writes into the comment's record, where it has one, that a decision was taken back.
+func (w *walk) recordUndone(record string, id int64, action Action) error {
+	if record == "" {
+		return nil
 	}
-	return nil
+	return w.m.archive.Add(w.tx, record, archive.KindDecision, archive.Decision{ID: id, Action: "undone:" + string(action), By: "person",
+		At: w.now.UTC().Truncate(time.Microsecond)})
 }
 
 // showAgain takes back a hide that was done.

@@ -3,6 +3,7 @@ package moderation_test
 import (
 	"go/ast"
 	"go/types"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -23,12 +24,21 @@ func TestThereIsOneRoadToARemoval(t *testing.T) {
 			t.Fatalf("%s: %v", p.PkgPath, p.Errors[0])
 		}
 		for _, file := range p.Syntax {
+			if conformance(p, file) {
+				continue
+			}
 			ast.Inspect(file, func(n ast.Node) bool { road.look(p, n); return true })
 		}
 	}
 	if road.calls == 0 || road.adapters == 0 {
 		t.Errorf("found %d removals and %d adapters: the test looks in the wrong place", road.calls, road.adapters)
 	}
+}
+
+// conformance tells whether a file belongs to the suite that tries every adapter: it runs under go test alone.
+func conformance(p *packages.Package, file *ast.File) bool {
+	name := filepath.Base(p.Fset.Position(file.Pos()).Filename)
+	return p.PkgPath == "takhojd/platforms/platformtest" && strings.HasPrefix(name, "conform")
 }
 
 type road struct {
@@ -83,7 +93,11 @@ func (r *road) adapter(o types.Object) {
 	}
 }
 
+// removes tells by its name whether a method takes a comment from sight. To close a post for new comments takes none.
 func removes(method string) bool {
+	if method == "CloseComments" {
+		return false
+	}
 	for _, word := range []string{"Hide", "Delete", "Remove", "Close"} {
 		if strings.HasPrefix(method, word) {
 			return true

@@ -73,8 +73,16 @@ type Case struct {
 	Media        []Media
 	Record       string
 	Capabilities platforms.Capabilities
-	History      []HistoryEntry
-	Decisions    []Decision
+	// Public and Private tell how the comment can be answered as it stands; NoPrivate why not in private, where one might expect it.
+	Public, Private bool
+	NoPrivate       NoPrivate
+	// Suggested are the team's templates, filled in for this comment. Language is the one to answer in: "sv" or "en".
+	Suggested []Suggestion
+	Language  string
+	// Sent is what was answered, the oldest first.
+	Sent      []Sent
+	History   []HistoryEntry
+	Decisions []Decision
 }
 
 // ThreadComment is a comment as it is shown around another.
