@@ -387,7 +387,7 @@ func (d *detectors) addresses(r *reading, found []detection) []detection {
 	for i := 1; i < len(r.words) && len(found) < mostFound; i++ {
 		w := r.words[i]
 		digits := w.kind&wordDigits != 0 && w.end-w.start <= 3 && r.low[w.start] != '0'
-		if !digits && (w.number == 0 || w.end-w.start < 3) || !r.street(i-1) || r.amount(i) && !digits {
+		if !digits && (w.number == 0 || w.end-w.start < 3) || !r.street(i-1) && !r.flat(i) || r.amount(i) && !digits {
 			continue
 		}
 		if g := r.gap(i - 1); len(g) > 2 || len(g) > 0 && g[len(g)-1] != ' ' {
@@ -398,6 +398,15 @@ func (d *detectors) addresses(r *reading, found []detection) []detection {
 		}
 	}
 	return found
+}
+
+// flat tells whether the number of a flat follows word i, so that what is before it is a street of whatever name: "Backvindeln 45 lgh 1203".
+func (r *reading) flat(i int) bool {
+	if i+2 >= len(r.words) || r.words[i-1].kind&wordTitle == 0 || r.words[i+2].kind&wordDigits == 0 {
+		return false
+	}
+	next := string(r.bytes(i + 1))
+	return next == "lgh" || next == "lägenhet" || next == "portkod"
 }
 
 // street tells whether word i ends as streets do.

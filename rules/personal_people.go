@@ -227,9 +227,9 @@ func surnameShape(w []byte) bool {
 	if len(w) < 4 {
 		return false
 	}
-	w = bytes.TrimSuffix(w, []byte("s"))
+	bare := bytes.TrimSuffix(w, []byte("s"))
 	for _, end := range surnameEnds {
-		if len(w) > len(end)+1 && string(w[len(w)-len(end):]) == end {
+		if len(bare) > len(end)+1 && bytes.HasSuffix(bare, []byte(end)) || len(w) > len(end)+1 && bytes.HasSuffix(w, []byte(end)) { // Solenäs
 			return true
 		}
 	}
@@ -260,7 +260,10 @@ func clearSurname(w []byte) bool {
 // swedishSurname tells whether a surname that stands after a first name is of a Swedish form. It may be freer than clearSurname, which has
 // no first name to lean on.
 func swedishSurname(w []byte) bool {
-	w = bytes.TrimSuffix(w, []byte("s"))
+	return swedishBare(w) || swedishBare(bytes.TrimSuffix(w, []byte("s")))
+}
+
+func swedishBare(w []byte) bool {
 	for _, end := range [...]string{"blom", "hjelm", "hielm", "feldt", "hammar", "dal", "hed", "rud", "blad", "klint", "strand", "brink", "vik", "lind",
 		"löf", "stam", "by", "näs", "ås", "falk", "hage", "mo", "ryd", "lid", "höök", "sten", "stén", "lén", "rén", "dén", "lin", "nell", "ander",
 		"gård", "bro", "kull", "skiöld", "sköld", "stierna", "stjärna", "crona", "krona", "rot", "kärr", "rönn", "torn", "tvist", "holt", "mell", "sjöö", "röd",
@@ -465,6 +468,12 @@ func (r *reading) ownIllness(p person, ill int) bool {
 	switch string(r.bytes(p.first - 1)) {
 	case "patienten", "patient", "eleven", "elev", "mannen", "kvinnan", "killen", "tjejen", "heter", "hyresgästen":
 		return false
+	}
+	for i := p.last + 1; i < ill; i++ {
+		switch string(r.bytes(i)) {
+		case "fått", "fick", "drabbats", "drabbades", "insjuknat", "insjuknade", "lider":
+			return false // "Vår lärare Camilla Ek har fått MS"
+		}
 	}
 	return ill > p.last+2
 }
