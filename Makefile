@@ -1,8 +1,8 @@
-# What the project needs beside Go, its own targets install (Debian, root): chromium for the console's test.
+# What the project needs beside Go, its own targets install (Debian, root): chromium for the console's test, PostgreSQL and Redis for Bluesky's.
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-console bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-console test-bluesky bench fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,10 @@ race: words
 test-console: build ## the console in a real Chromium
 	sh test/console/install
 	cd test/console && TAKHOJD_BIN=$(CURDIR)/bin/takhojd node run.mjs
+
+test-bluesky: ## the Bluesky adapter, and moderation on it, against a real network on this machine
+	sh test/bluesky/install
+	sh test/bluesky/run $(GO) test -count=1 ./test/bluesky
 
 bench: ## judge, commit and path; figures of a machine, not a verdict
 	$(GO) test -run '^$$' -bench . -benchmem ./rules/... ./archive ./moderation ./platforms/facebook
