@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -23,6 +24,7 @@ import (
 	"time"
 
 	"takhojd/moderation/store"
+	"takhojd/platforms"
 	"takhojd/platforms/platformtest"
 )
 
@@ -147,19 +149,20 @@ func setScene(t *testing.T, data string, rate float64, faults platformtest.Fault
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"simulate", "--rate", fmt.Sprint(rate), "--webhook", "http://" + s.webhook + "/webhooks/facebook", "--app-secret", sceneSecret,
+	args := []string{"simulate", "--rate", fmt.Sprint(rate), "--webhook", "http://" + s.webhook + "/webhooks/{platform}", "--app-secret", sceneSecret,
 		"--faults", write("faults.json", string(encoded))}
 	_, line := startProcess(t, "simulating on ", args...)
 	s.platform = strings.TrimPrefix(line, "simulating on ")
 	config := "data: " + data + "\norigin: takhojd.test\nlog_level: info\nconsole:\n  address: 127.0.0.1:0\nwebhooks:\n  address: " + s.webhook +
-		"\noperations:\n  address: 127.0.0.1:0\nfacebook:\n  base_url: " + s.platform + "\n  app_id: \"310000000000001\"\n  app_secret:\n    file: app.secret\n  verify_token:\n    file: verify.secret\n" +
+		"\noperations:\n  address: 127.0.0.1:0\nfacebook:\n  base_url: " + s.platform + "\n  app_id: \"310000000000001\"\n  app_secret:\n    file: app.secret\n  verify_token:\n    file: verify.secret\n  instagram_every: 300ms\n" +
 		"moderation:\n  poll_every: 2s\n  backoff: 50ms\n  backoff_max: 500ms\n  media_wait: 2s\n  media_from_private_addresses: true\nchannels:\n"
 	write("app.secret", sceneSecret)
 	write("verify.secret", "takhojd")
 	for i, page := range platformtest.DefaultAccounts() {
 		name := fmt.Sprintf("page-%d.secret", i)
 		write(name, page.Token)
-		config += fmt.Sprintf("  - id: rs-%s\n    platform: facebook\n    account: %q\n    name: %s\n    token:\n      file: %s\n", page.Plays, page.ID, page.Name, name)
+		config += fmt.Sprintf("  - id: rs-%s\n    platform: %s\n    account: %q\n    name: %s\n    token:\n      file: %s\n", page.Plays,
+			cmp.Or(page.Platform, platforms.Facebook), page.ID, page.Name, name)
 	}
 	write("takhojd.yaml", config)
 	return s

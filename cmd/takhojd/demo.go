@@ -18,7 +18,6 @@ import (
 	"takhojd/moderation"
 	"takhojd/moderation/console"
 	"takhojd/moderation/store"
-	"takhojd/platforms"
 	"takhojd/platforms/platformtest"
 )
 
@@ -129,14 +128,15 @@ func demoConfig(o demoOptions, platform *platformtest.Server, secret, verify str
 	verifyToken, err2 := keep("verify.secret", verify)
 	cfg := Config{Data: o.data, Authority: "Region Stockholm", Origin: demoOrigin, LogLevel: o.logLevel,
 		Console: ConsoleConfig{Address: freeAddress(o.addr)}, Webhooks: ListenConfig{"127.0.0.1:0"}, Operations: ListenConfig{"127.0.0.1:0"},
-		Facebook: FacebookConfig{BaseURL: platform.URL(), AppID: "310000000000001", AppSecret: appSecret, VerifyToken: verifyToken},
+		Facebook: FacebookConfig{BaseURL: platform.URL(), AppID: "310000000000001", AppSecret: appSecret, VerifyToken: verifyToken,
+			InstagramEvery: Duration(200 * time.Millisecond)},
 		Moderation: ModerationConfig{PollEvery: Duration(30 * time.Second), Backoff: Duration(200 * time.Millisecond),
 			MediaFromPrivateAddresses: true}}
 	errs := []error{err1, err2}
 	for i, page := range platform.Accounts() {
 		token, err := keep(fmt.Sprintf("page-%d.secret", i+1), page.Token)
 		errs = append(errs, err)
-		cfg.Channels = append(cfg.Channels, ChannelConfig{ID: "rs-" + string(page.Plays), Platform: string(platforms.Facebook), Account: page.ID,
+		cfg.Channels = append(cfg.Channels, ChannelConfig{ID: "rs-" + string(page.Plays), Platform: string(page.Platform), Account: page.ID,
 			Name: page.Name, Purpose: "Berätta vad regionen gör och svara på frågor", Owner: "Kommunikationsavdelningen, enheten för sociala medier",
 			ResponseTarget: Duration(4 * time.Hour), Reviewed: time.Now().AddDate(0, -3, 0).Format(time.DateOnly), Token: token})
 	}
@@ -225,6 +225,9 @@ func (d *demo) settled(ctx context.Context) error {
 	if err := d.platform.Settled(ctx); err != nil {
 		return err
 	}
+	if err := d.asked(ctx); err != nil {
+		return err
+	}
 	for {
 		counts, err := d.service.moderator.Counts(ctx)
 		if err != nil {
@@ -241,6 +244,29 @@ func (d *demo) settled(ctx context.Context) error {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// asked waits until Instagram was asked for what it does not deliver, from beginning to end. When it is asked for its media the third time
+// from now, once perhaps to catch up, all that was found by listening the time before is in the inbox.
+func (d *demo) asked(ctx context.Context) error {
+	looks := func() (n int) {
+		for _, c := range d.platform.State().Calls {
+			if c.Action == "media" {
+				n++
+			}
+		}
+		return n
+	}
+	for enough := looks() + 3; looks() < enough; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-d.done:
+			return errors.New("the bot stopped")
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // demoResult is what `demo --headless` prints.

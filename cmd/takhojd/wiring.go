@@ -89,6 +89,21 @@ func (w *wiring) on(p platforms.Platform) map[string]platforms.Channel {
 	return found
 }
 
+// telling is sink, and what it took is told to those adapters that follow what they are told of.
+func (w *wiring) telling(sink func(context.Context, []platforms.Event) error) func(context.Context, []platforms.Event) error {
+	return func(ctx context.Context, events []platforms.Event) error {
+		if err := sink(ctx, events); err != nil {
+			return err
+		}
+		for _, adapter := range w.adapters {
+			if instagram, ok := adapter.(*facebook.Instagram); ok {
+				instagram.Told(events)
+			}
+		}
+		return nil
+	}
+}
+
 // webhooks is what the platforms deliver to: each at /webhooks/ and its name. sink returns nil when the events are durable.
 func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (http.Handler, error) {
 	mux := http.NewServeMux()
@@ -99,7 +114,7 @@ func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (
 		if err != nil {
 			return nil, err
 		}
-		hook, err := facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: pages, Sink: sink, Log: w.log,
+		hook, err := facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: pages, Sink: w.telling(sink), Log: w.log,
 			Metrics: w.facebook})
 		if err != nil {
 			return nil, err

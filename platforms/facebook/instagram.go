@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	fb "github.com/huandu/facebook/v2"
@@ -30,6 +31,9 @@ const (
 type Instagram struct {
 	*client
 	history history
+
+	mu    sync.Mutex
+	heard glimpse // what the webhook told since Listen last looked
 }
 
 // NewInstagram makes an Instagram account. It makes no call; [Instagram.Check] does.

@@ -3,6 +3,7 @@ package facebook
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,12 +20,45 @@ const (
 	longestSilence = 10 * time.Minute
 )
 
-// glimpse is what a medium's comments said when last asked, by their ids.
+// mostHeard is how many comments are remembered of what the webhook told. More do not come in a minute.
+const mostHeard = 10_000
+
+// glimpse is what comments said when last seen, by their ids.
 type glimpse map[string]platforms.Comment
 
+// Told takes note of what the webhook told, once it is durable. [Instagram.Listen] then finds out, too, what was edited or removed before
+// it had ever seen it: most people who regret a comment do so within the minute.
+func (p *Instagram) Told(events []platforms.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.heard == nil {
+		p.heard = glimpse{}
+	}
+	for _, e := range events {
+		if len(p.heard) < mostHeard && !e.Incomplete && e.Comment.Ref.Channel == p.cfg.Channel.ID {
+			p.heard[e.Comment.Ref.Comment] = e.Comment
+		}
+	}
+}
+
+// told is what the webhook told so far; forget leaves out what has been compared.
+func (p *Instagram) told() glimpse {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.heard)
+}
+
+func (p *Instagram) forget(compared glimpse) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id := range compared {
+		delete(p.heard, id)
+	}
+}
+
 // Listen asks, every minute, for the comments of media that are at most a week old, and hands over what differs from the time before:
-// new comments (as Edited, for that is how they stand), edits, hides, comments shown again and removals. What it sees when it begins
-// it compares with nothing and leaves to CatchUp.
+// new comments (as Edited, for that is how they stand), edits, hides, comments shown again and removals. When it begins, every comment of
+// the last day is new to it, and what happened to older ones is left to CatchUp.
 //
 // It costs a call, and one for each fifty comments of those media; it makes none while more than 60 percent of a quota are spent. It ends when ctx is
 // cancelled, and with platforms.ErrTokenDead; after any other fault it asks again, after twice as long each time.
@@ -75,7 +109,7 @@ func (p *Instagram) look(ctx context.Context, before map[string]glimpse, sink fu
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]glimpse{}
+	seen, told := map[string]glimpse{}, p.told()
 	for _, m := range media {
 		comments := glimpse{}
 		asked := p.cfg.Now() // what changes while we read is told next time
@@ -92,10 +126,12 @@ func (p *Instagram) look(ctx context.Context, before map[string]glimpse, sink fu
 			return nil, err
 		}
 		seen[m.id] = comments
+		last := before[m.id]
 		if before == nil {
-			continue
+			last = olderThan(comments, asked.Add(-reread))
 		}
-		events, err := p.differences(ctx, before[m.id], comments, asked)
+		last = last.and(told, m.id)
+		events, err := p.differences(ctx, last, comments, asked)
 		if err != nil {
 			return nil, err
 		}
@@ -105,7 +141,33 @@ func (p *Instagram) look(ctx context.Context, before map[string]glimpse, sink fu
 			}
 		}
 	}
+	p.forget(told)
 	return seen, nil
+}
+
+// and is g with what was told of the medium's comments that are not in it.
+func (g glimpse) and(told glimpse, medium string) glimpse {
+	all := maps.Clone(g)
+	if all == nil {
+		all = glimpse{}
+	}
+	for id, c := range told {
+		if _, known := all[id]; !known && c.Post == medium {
+			all[id] = c
+		}
+	}
+	return all
+}
+
+// olderThan are the comments that were posted before a time.
+func olderThan(comments glimpse, at time.Time) glimpse {
+	older := glimpse{}
+	for id, c := range comments {
+		if c.Posted.Before(at) {
+			older[id] = c
+		}
+	}
+	return older
 }
 
 // differences are what happened between two glimpses of one medium. What is missing in the later is told as removed only when the

@@ -45,11 +45,18 @@ func (in *inbox) all() []platforms.Event {
 	return append([]platforms.Event(nil), in.events...)
 }
 
-// listen starts a webhook for the default pages.
+// pages are three Facebook pages that play the three channels of the demonstration's thread.
+var pages = []platformtest.Account{
+	{ID: "410100000000001", Name: "Region Stockholm", Token: "simulated-page-token-1", Plays: platforms.Facebook},
+	{ID: "410100000000002", Name: "Region Stockholm (bilder)", Token: "simulated-page-token-2", Plays: platforms.Instagram},
+	{ID: "410100000000003", Name: "Region Stockholm (korta nyheter)", Token: "simulated-page-token-3", Plays: platforms.X},
+}
+
+// listen starts a webhook for the pages.
 func listen(t *testing.T, in *inbox) *httptest.Server {
 	t.Helper()
 	channels := map[string]platforms.Channel{}
-	for _, p := range platformtest.DefaultAccounts() {
+	for _, p := range pages {
 		channels[p.ID] = platforms.Channel{ID: "page-" + p.ID, Platform: platforms.Facebook, Account: p.ID}
 	}
 	hook, err := facebook.NewWebhook(facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: channels, Sink: in.sink})
@@ -64,6 +71,9 @@ func listen(t *testing.T, in *inbox) *httptest.Server {
 func start(t *testing.T, opts platformtest.Options) *platformtest.Server {
 	t.Helper()
 	opts.AppSecret, opts.VerifyToken = secret, verify
+	if opts.Accounts == nil {
+		opts.Accounts = pages
+	}
 	s, err := platformtest.Start(context.Background(), opts)
 	if err != nil {
 		t.Fatal(err)

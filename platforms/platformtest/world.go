@@ -22,11 +22,11 @@ type Account struct {
 	Plays platforms.Platform `json:"plays,omitempty"`
 }
 
-// DefaultAccounts are the three pages of the demonstration: one for each channel of its thread. Ids and tokens never change.
+// DefaultAccounts are the three accounts of the demonstration: one for each channel of its thread. Ids and tokens never change.
 func DefaultAccounts() []Account {
 	return []Account{
 		{ID: "410100000000001", Name: "Region Stockholm", Token: "simulated-page-token-1", Plays: platforms.Facebook},
-		{ID: "410100000000002", Name: "Region Stockholm (bilder)", Token: "simulated-page-token-2", Plays: platforms.Instagram},
+		{Platform: platforms.Instagram, ID: "17841400000000002", Name: "Region Stockholm (bilder)", Token: "simulated-page-token-2", Plays: platforms.Instagram},
 		{ID: "410100000000003", Name: "Region Stockholm (korta nyheter)", Token: "simulated-page-token-3", Plays: platforms.X},
 	}
 }
