@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-console test-bluesky bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-postgres test-console test-bluesky bench fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -30,6 +30,11 @@ words:
 
 race: words
 	$(GO) test -race -timeout 20m ./...
+
+STORED = ./moderation/store/... ./moderation/inbox ./archive ./moderation ./moderation/console
+
+test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
+	sh test/postgres/with $(GO) test -timeout 10m -p 1 $(STORED)
 
 test-console: build ## the console in a real Chromium
 	sh test/console/install

@@ -204,8 +204,8 @@ func (a *Archive) Append(tx *store.Tx, r Record) (string, error) {
 		c.decidedBy, c.posted, c.received, c.decided); err != nil {
 		return "", fmt.Errorf("archive: index record: %w", err)
 	}
-	if _, err := tx.Exec(`INSERT INTO archive_words (rowid, stems, author) VALUES ($1, $2, $3)`,
-		leaf, stems(r.Text), strings.ToLower(r.Author.Name)); err != nil {
+	textWords, authorWords := index(tx, r.Text, r.Author.Name)
+	if _, err := tx.Exec(`INSERT INTO archive_words (rowid, stems, author) VALUES ($1, $2, $3)`, leaf, textWords, authorWords); err != nil {
 		return "", fmt.Errorf("archive: index words: %w", err)
 	}
 	return r.ID, nil

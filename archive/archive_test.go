@@ -16,6 +16,7 @@ import (
 
 	"takhojd/archive"
 	"takhojd/moderation/store"
+	"takhojd/moderation/store/storetest"
 	"takhojd/platforms"
 )
 
@@ -29,7 +30,7 @@ type fixture struct {
 func open(t testing.TB) fixture {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(context.Background(), filepath.Join(dir, "takhojd.db"))
+	db, err := store.Open(context.Background(), storetest.Where(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,11 +309,23 @@ func TestVerifyNamesEveryChange(t *testing.T) {
 	})
 }
 
+// tamperings are the statements' SQLite, in PostgreSQL's words.
+var tamperings = strings.NewReplacer("char(unicode(", "chr(ascii(", "randomblob(32)", "decode(repeat('ab', 32), 'hex')", "x''", "''::bytea",
+	"replace(CAST(body AS TEXT), 'nummer 2', 'nummer 3')", "convert_to(replace(convert_from(body, 'UTF8'), 'nummer 2', 'nummer 3'), 'UTF8')",
+	"CAST(x'00' || bytes AS BLOB)", `'\x00'::bytea || bytes`)
+
 func tamper(t *testing.T, f fixture, statement string) {
 	t.Helper()
+	if f.db.PostgreSQL() {
+		statement = tamperings.Replace(statement)
+	}
 	if err := f.db.Update(context.Background(), func(tx *store.Tx) error {
-		_, err := tx.Exec(statement)
-		return err
+		for one := range strings.SplitSeq(statement, ";") {
+			if _, err := tx.Exec(one); err != nil {
+				return err
+			}
+		}
+		return nil
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -61,7 +61,7 @@ type Full struct {
 }
 
 // where writes the conditions of q.
-func (q Query) where() (string, []any) {
+func (q Query) where(postgres bool) (string, []any) {
 	var conditions []string
 	var args []any
 	add := func(condition string, arg any) {
@@ -81,17 +81,17 @@ func (q Query) where() (string, []any) {
 		add("r.categories LIKE '% ' || ? || ' %'", q.Category)
 	}
 	if q.Author != "" {
-		if m := match("author", q.Author); m != "" {
+		if m := match("author", q.Author, postgres); m != "" {
 			args = append(args, q.Author, m)
-			conditions = append(conditions, fmt.Sprintf("(r.author_id = $%d OR r.leaf IN (SELECT rowid FROM archive_words WHERE archive_words MATCH $%d))",
-				len(args)-1, len(args)))
+			conditions = append(conditions, fmt.Sprintf("(r.author_id = $%d OR %s)", len(args)-1, hasWords("author", len(args), postgres)))
 		} else {
 			add("r.author_id = ?", q.Author)
 		}
 	}
 	if strings.TrimSpace(q.Words) != "" {
-		if m := match("stems", q.Words); m != "" {
-			add("r.leaf IN (SELECT rowid FROM archive_words WHERE archive_words MATCH ?)", m)
+		if m := match("stems", q.Words, postgres); m != "" {
+			args = append(args, m)
+			conditions = append(conditions, hasWords("stems", len(args), postgres))
 		} else {
 			conditions = append(conditions, "1 = 0") // only signs, no word: nothing can be found by it
 		}
@@ -108,7 +108,7 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 	if limit <= 0 {
 		limit = 100
 	}
-	where, args := q.where()
+	where, args := q.where(a.db.PostgreSQL())
 	if q.Before > 0 {
 		args = append(args, q.Before)
 		where += fmt.Sprintf(" AND r.leaf < $%d", len(args))
@@ -117,7 +117,7 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 	var found []Summary
 	err := a.db.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT r.leaf, r.record_id, r.platform, r.channel, r.comment_id, r.categories, r.action, r.decided_by,
-			r.author_id, r.author_name, r.posted_at, r.received_at, r.decided_at, coalesce(json_extract(CAST(e.body AS TEXT), '$.text'), '')
+			r.author_id, r.author_name, r.posted_at, r.received_at, r.decided_at, e.body
 			FROM archive_records r JOIN archive_entries e ON e.leaf = r.leaf
 			WHERE `+where+fmt.Sprintf(" ORDER BY r.leaf DESC LIMIT $%d", len(args)), args...)
 		if err != nil {
@@ -126,13 +126,14 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 		defer rows.Close()
 		for rows.Next() {
 			var s Summary
-			var platform, categories, text string
+			var platform, categories string
+			var body []byte
 			var posted, received, decided int64
 			if err := rows.Scan(&s.Leaf, &s.ID, &platform, &s.Ref.Channel, &s.Ref.Comment, &categories, &s.Action, &s.DecidedBy,
-				&s.AuthorID, &s.AuthorName, &posted, &received, &decided, &text); err != nil {
+				&s.AuthorID, &s.AuthorName, &posted, &received, &decided, &body); err != nil {
 				return err
 			}
-			s.Ref.Platform, s.Categories, s.Excerpt = platforms.Platform(platform), strings.Fields(categories), excerpt(text, 160)
+			s.Ref.Platform, s.Categories, s.Excerpt = platforms.Platform(platform), strings.Fields(categories), excerpt(textOf(body), 160)
 			s.Posted, s.Received, s.Decided = store.FromTime(posted), store.FromTime(received), store.FromTime(decided)
 			found = append(found, s)
 		}
@@ -144,9 +145,20 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 	return found, nil
 }
 
+// textOf is the comment's text in a record's body; nothing when the record was disposed of.
+func textOf(body []byte) string {
+	var r struct {
+		Text string `json:"text"`
+	}
+	if len(body) > 0 && json.Unmarshal(body, &r) != nil {
+		return "" // verify says what is wrong with it
+	}
+	return r.Text
+}
+
 // Count returns how many records q finds.
 func (a *Archive) Count(ctx context.Context, q Query) (int, error) {
-	where, args := q.where()
+	where, args := q.where(a.db.PostgreSQL())
 	var n int
 	err := a.db.View(ctx, func(tx *store.Tx) error {
 		return tx.QueryRow(`SELECT count(*) FROM archive_records r WHERE `+where, args...).Scan(&n)

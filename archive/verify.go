@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -246,6 +247,7 @@ func (v *verification) stored() error {
 	}
 	defer rows.Close()
 	n := int64(0)
+	var changed []int64 // leaves; looked up when the rows are read: a connection does one thing at a time
 	for rows.Next() {
 		var index int64
 		var hash []byte
@@ -260,7 +262,7 @@ func (v *verification) stored() error {
 			}
 			level, leaf := tlog.SplitStoredHashIndex(index)
 			if level == 0 {
-				v.problem(v.recordAt(leaf), leaf, "its leaf in the log is not the one that was written")
+				changed = append(changed, leaf)
 			} else {
 				v.problem("", -1, "hash %d of the log is not the one that was written", index)
 			}
@@ -269,7 +271,13 @@ func (v *verification) stored() error {
 	if n < int64(len(v.hashes)) {
 		v.problem("", -1, "the log lacks %d of its %d hashes", int64(len(v.hashes))-n, len(v.hashes))
 	}
-	return rows.Err()
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return err
+	}
+	for _, leaf := range changed {
+		v.problem(v.recordAt(leaf), leaf, "its leaf in the log is not the one that was written")
+	}
+	return nil
 }
 
 func (v *verification) recordAt(leaf int64) (record string) {

@@ -1,10 +1,13 @@
 package archive
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 
 	"github.com/kljensen/snowball/swedish"
+
+	"takhojd/moderation/store"
 )
 
 // longestWord bounds what is indexed as one word, in bytes: past it there is no word that anyone searches for.
@@ -34,9 +37,31 @@ func words(text string) []string {
 	return kept
 }
 
-// match writes a search as FTS5 wants it: every word must be there, by its stem; a word that ends in * is a beginning.
+// index is what the index of words holds of a record, as the engine wants it.
+func index(tx *store.Tx, text, author string) (textWords, authorWords string) {
+	if !tx.PostgreSQL() {
+		return stems(text), strings.ToLower(author)
+	}
+	return lexemes(stems(text)), lexemes(strings.Join(words(author), " "))
+}
+
+// lexemes writes words as a tsvector, which holds each word once.
+func lexemes(text string) string {
+	var b strings.Builder
+	for w := range strings.FieldsSeq(text) {
+		b.WriteString("'" + w + "' ") // words are letters, digits and marks: there is nothing to escape
+	}
+	return b.String()
+}
+
+// match writes a search as the engine's full text wants it: every word must be there, by its stem; a word that ends in * is a beginning.
 // It is empty when the search holds no word.
-func match(column, search string) string {
+func match(column, search string, postgres bool) string {
+	whole, beginning, or, and := column+` : "%s"`, column+` : "%s" *`, " OR ", " AND "
+	if postgres {
+		whole, beginning, or, and = `'%s'`, `'%s':*`, " | ", " & "
+	}
+	fill := func(form, word string) string { return strings.Replace(form, "%s", word, 1) }
 	var terms []string
 	for _, field := range strings.Fields(search) {
 		prefix := strings.HasSuffix(field, "*")
@@ -44,13 +69,21 @@ func match(column, search string) string {
 			stem := swedish.Stem(w, true)
 			switch {
 			case column != "stems":
-				terms = append(terms, column+` : "`+w+`" *`)
+				terms = append(terms, fill(beginning, w))
 			case prefix: // the beginning may be longer than its own stem: "invandrare*"
-				terms = append(terms, `(stems : "`+w+`" * OR stems : "`+stem+`")`)
+				terms = append(terms, "("+fill(beginning, w)+or+fill(whole, stem)+")")
 			default:
-				terms = append(terms, `stems : "`+stem+`"`)
+				terms = append(terms, fill(whole, stem))
 			}
 		}
 	}
-	return strings.Join(terms, " AND ")
+	return strings.Join(terms, and)
+}
+
+// hasWords is the condition that a record's row in the index answers to a match, which is the parameter of that number.
+func hasWords(column string, parameter int, postgres bool) string {
+	if postgres {
+		return fmt.Sprintf("r.leaf IN (SELECT rowid FROM archive_words WHERE %s @@ CAST($%d AS tsquery))", column, parameter)
+	}
+	return fmt.Sprintf("r.leaf IN (SELECT rowid FROM archive_words WHERE archive_words MATCH $%d)", parameter)
 }

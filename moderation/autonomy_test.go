@@ -445,9 +445,9 @@ func TestRecordsUnderConcurrency(t *testing.T) {
 func (b *panel) recount(rule string) (hides, reviewed, upheld int) {
 	b.t.Helper()
 	err := b.db.View(context.Background(), func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT count(*), count(latest), coalesce(sum(latest IN ('hide', 'delete', 'block')), 0) FROM (SELECT (SELECT p.action
+		return tx.QueryRow(`SELECT count(*), count(latest), count(*) FILTER (WHERE latest IN ('hide', 'delete', 'block')) FROM (SELECT (SELECT p.action
 			FROM decisions p WHERE p.comment = d.comment AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.action NOT IN ('opinion', 'escalate')
-			ORDER BY p.id DESC LIMIT 1) AS latest FROM decisions d WHERE d.by_kind = 'bot' AND d.action = 'hide' AND d.verdict LIKE $1)`,
+			ORDER BY p.id DESC LIMIT 1) AS latest FROM decisions d WHERE d.by_kind = 'bot' AND d.action = 'hide' AND d.verdict LIKE $1) AS judged`,
 			`%"`+rule+`"%`).Scan(&hides, &reviewed, &upheld)
 	})
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +15,7 @@ import (
 	"takhojd/archive"
 	"takhojd/moderation"
 	"takhojd/moderation/store"
+	"takhojd/moderation/store/storetest"
 	"takhojd/platforms"
 )
 
@@ -89,7 +89,7 @@ func benchTexts() []string {
 
 func underLoad(b *testing.B) (*moderation.Moderator, *store.DB) {
 	b.Helper()
-	db, err := store.Open(context.Background(), filepath.Join(b.TempDir(), "takhojd.db"))
+	db, err := store.Open(context.Background(), storetest.Where(b, b.TempDir()))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -114,8 +114,8 @@ func (g gatherer) decisions() error {
 func (g gatherer) thread() error {
 	const columns = `id, comment_id, parent_id, author_name, own, text, posted_at, state`
 	rows, err := g.tx.Query(`SELECT * FROM (SELECT `+columns+` FROM comments WHERE platform = $1 AND channel = $2 AND post_id = $3 AND posted_at <= $4
-			ORDER BY posted_at DESC, id DESC LIMIT $5)
-		UNION SELECT * FROM (SELECT `+columns+` FROM comments WHERE platform = $1 AND channel = $2 AND post_id = $3 AND posted_at > $4 ORDER BY posted_at, id LIMIT $5)
+			ORDER BY posted_at DESC, id DESC LIMIT $5) AS before
+		UNION SELECT * FROM (SELECT `+columns+` FROM comments WHERE platform = $1 AND channel = $2 AND post_id = $3 AND posted_at > $4 ORDER BY posted_at, id LIMIT $5) AS after
 		UNION SELECT `+columns+` FROM comments WHERE platform = $1 AND channel = $2 AND comment_id IN ($6, $7)`,
 		string(g.c.ref.Platform), g.c.ref.Channel, g.c.post, store.Time(g.c.posted), threadAround/2, g.c.parent, g.c.ref.Comment)
 	if err != nil {
@@ -180,7 +180,7 @@ func (g gatherer) history() error {
 
 // repetition counts the comments that say the same, and how many of them are hidden.
 func (g gatherer) repetition() error {
-	return g.tx.QueryRow(`SELECT count(*), coalesce(sum(c.state IN ('hidden', 'deleted')), 0) FROM fingerprints f JOIN comments c ON c.id = f.comment
+	return g.tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE c.state IN ('hidden', 'deleted')) FROM fingerprints f JOIN comments c ON c.id = f.comment
 		WHERE f.channel = $1 AND f.exact = (SELECT exact FROM fingerprints WHERE comment = $2) AND f.comment <> $2`,
 		g.c.ref.Channel, g.c.id).Scan(&g.k.SimilarTotal, &g.k.SimilarHid)
 }
@@ -229,8 +229,8 @@ func (m *Moderator) AuthorHistory(ctx context.Context, platform platforms.Platfo
 	v.Limit = limit
 	err := m.db.View(ctx, func(tx *store.Tx) error {
 		var first *int64
-		if err := tx.QueryRow(`SELECT count(*), coalesce(sum(state IN ('hidden', 'deleted')), 0), min(posted_at),
-			coalesce(sum(violation_at > $3), 0) FROM comments WHERE platform = $1 AND author_id = $2`,
+		if err := tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE state IN ('hidden', 'deleted')), min(posted_at),
+			count(*) FILTER (WHERE violation_at > $3) FROM comments WHERE platform = $1 AND author_id = $2`,
 			string(platform), authorID, store.Time(m.now().Add(-window))).Scan(&v.Comments, &v.Hidden, &first, &v.Strikes); err != nil {
 			return err
 		}

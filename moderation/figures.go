@@ -34,8 +34,8 @@ func (m *Moderator) Figures(ctx context.Context, from, to time.Time) (Figures, e
 func (m *Moderator) days(tx *store.Tx, f *Figures) error {
 	for day := m.midnight(f.From); day.Before(f.To); day = m.midnight(day.Add(36 * time.Hour)) {
 		begin, end := maxTime(day, f.From), minTime(m.midnight(day.Add(36*time.Hour)), f.To)
-		rows, err := tx.Query(`SELECT channel, sum(by_kind = 'bot'), sum(by_kind = 'bot' AND action = 'allow'), sum(by_kind = 'bot' AND action = 'flag'),
-			sum(action = 'hide' AND undone_at = 0), 0 FROM decisions WHERE decided_at >= $1 AND decided_at < $2 GROUP BY channel ORDER BY channel`, begin, end)
+		rows, err := tx.Query(`SELECT channel, count(*) FILTER (WHERE by_kind = 'bot'), count(*) FILTER (WHERE by_kind = 'bot' AND action = 'allow'),
+			count(*) FILTER (WHERE by_kind = 'bot' AND action = 'flag'), count(*) FILTER (WHERE action = 'hide' AND undone_at = 0), 0 FROM decisions WHERE decided_at >= $1 AND decided_at < $2 GROUP BY channel ORDER BY channel`, begin, end)
 		if err != nil {
 			return err
 		}
@@ -91,8 +91,8 @@ func (m *Moderator) midnight(t time.Time) time.Time {
 // byCategory counts the bot's flags and hides by their gravest category, and what people then made of them. A hide that a person let
 // be seen again is overturned; a flag never is.
 func (m *Moderator) byCategory(tx *store.Tx, f *Figures) error {
-	rows, err := tx.Query(`SELECT d.category, sum(d.action = 'flag'), sum(d.action = 'hide'),
-		sum(p.id IS NOT NULL), sum(d.action = 'hide' AND coalesce(p.action, '') IN ('restore', 'allow', 'route')) FROM decisions d
+	rows, err := tx.Query(`SELECT d.category, count(*) FILTER (WHERE d.action = 'flag'), count(*) FILTER (WHERE d.action = 'hide'),
+		count(p.id), count(*) FILTER (WHERE d.action = 'hide' AND coalesce(p.action, '') IN ('restore', 'allow', 'route')) FROM decisions d
 		LEFT JOIN decisions p ON p.id = (SELECT max(q.id) FROM decisions q WHERE q.comment = d.comment AND q.revision = d.revision
 			AND q.by_kind = 'person' AND q.undone_at = 0 AND q.action NOT IN ('opinion', 'escalate') AND q.action NOT IN `+besides+`)
 		WHERE d.by_kind = 'bot' AND d.category <> '' AND d.action <> 'allow' AND d.decided_at >= $1 AND d.decided_at < $2 GROUP BY d.category`, f.From, f.To)
@@ -142,7 +142,7 @@ func (m *Moderator) reviewTimes(tx *store.Tx, f *Figures) error {
 		return err
 	}
 	f.ReviewMedian = percentile(times, 50)
-	return tx.QueryRow(`SELECT count(*), coalesce(sum(closed_at > 0), 0), coalesce(sum(CASE WHEN closed_at > 0 THEN closed_at > due_at ELSE $3 > due_at END), 0)
+	return tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE closed_at > 0), count(*) FILTER (WHERE CASE WHEN closed_at > 0 THEN closed_at ELSE $3 END > due_at)
 		FROM flags WHERE opened_at >= $1 AND opened_at < $2`, f.From, f.To, store.Time(m.now())).Scan(&f.Flags, &f.FlagsClosed, &f.FlagsLate)
 }
 

@@ -38,7 +38,7 @@ func (w *walk) openFlag(d *decision, policy *rules.Policy) error {
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (comment) WHERE closed_at = 0 DO UPDATE SET
 		decision = excluded.decision, category = excluded.category,
 		why = CASE WHEN flags.severity > excluded.severity THEN flags.why ELSE excluded.why END,
-		severity = max(flags.severity, excluded.severity) RETURNING id`,
+		severity = CASE WHEN flags.severity > excluded.severity THEN flags.severity ELSE excluded.severity END RETURNING id`,
 		c.id, d.id, c.ref.Channel, string(d.why), string(gravest), severity, w.now, due).Scan(&id)
 	if err != nil {
 		return fmt.Errorf("open flag: %w", err)

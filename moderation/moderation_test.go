@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"takhojd/archive"
 	"takhojd/moderation"
 	"takhojd/moderation/store"
+	"takhojd/moderation/store/storetest"
 	"takhojd/platforms"
 	"takhojd/rules"
 )
@@ -208,7 +208,7 @@ var policy = sync.OnceValues(rules.Default)
 func sit(t *testing.T, change ...func(*moderation.Config)) *desk {
 	t.Helper()
 	dir := t.TempDir()
-	db, err := store.Open(context.Background(), filepath.Join(dir, "takhojd.db"))
+	db, err := store.Open(context.Background(), storetest.Where(t, dir))
 	if err != nil {
 		t.Fatal(err)
 	}

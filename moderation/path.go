@@ -583,7 +583,7 @@ func (w *walk) acted(c *comment, action string) (bool, error) {
 	// What a person called off while it was being done counts too, until its outcome is written. What nobody has tried yet, and
 	// must wait until it can no longer be taken back, can't be what the platform tells of.
 	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND action = $2 AND (state = 'waiting' AND (attempts > 0 OR not_before <= $5)
-		OR state = 'done' AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4)`,
+		OR state = 'done' AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4 = 1)`,
 		c.id, action, since, w.m.outbox.working(c.id), w.now).Scan(&n)
 	return n > 0, err
 }

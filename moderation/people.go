@@ -96,7 +96,7 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 	}
 	return m.items(ctx, `SELECT `+itemColumns+` FROM flags f JOIN comments c ON c.id = f.comment
 		WHERE f.closed_at = 0 AND ($1 = '' OR f.channel = $1) AND ($2 = '' OR f.category = $2)
-		ORDER BY f.severity >= $3 DESC, (f.severity + 1) * (1.0 + 1.0 * ($4 - f.opened_at) / max(f.due_at - f.opened_at, 60000000)) DESC, f.id LIMIT $5`,
+		ORDER BY f.severity >= $3 DESC, (f.severity + 1) * (1.0 + 1.0 * ($4 - f.opened_at) / CASE WHEN f.due_at - f.opened_at > 60000000 THEN f.due_at - f.opened_at ELSE 60000000 END) DESC, f.id LIMIT $5`,
 		f.Channel, string(f.Category), escalated, store.Time(m.now()), limit)
 }
 
@@ -107,9 +107,10 @@ const fromBotHidden = `FROM comments c JOIN decisions d ON d.comment = c.id AND 
 // BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
 // back (see [Item.Why]), then the rest, each newest first.
 func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
-	return m.items(ctx, `SELECT 0, c.id, c.channel, coalesce((SELECT CASE WHEN max(r.mode <> 'hide') = 1 THEN 'fallen' WHEN min(r.reviewed) < $2
-			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why,
-		d.category, c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state `+fromBotHidden+` ORDER BY why <> '' DESC, c.state_at DESC, c.id DESC LIMIT $1`, limit, trialReviews)
+	return m.items(ctx, `SELECT 0, id, channel, why, category, text, author_name, decided_at, 0, 0, '', 0, attachments, state FROM (
+		SELECT c.*, d.category, d.decided_at, coalesce((SELECT CASE WHEN count(*) FILTER (WHERE r.mode <> 'hide') > 0 THEN 'fallen' WHEN min(r.reviewed) < $2
+			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why
+		`+fromBotHidden+`) AS hides ORDER BY why <> '' DESC, state_at DESC, id DESC LIMIT $1`, limit, trialReviews)
 }
 
 // Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
@@ -131,7 +132,7 @@ func (m *Moderator) Counts(ctx context.Context) (Counts, error) {
 		if err := tx.QueryRow(`SELECT count(*), min(opened_at) FROM flags WHERE closed_at = 0`).Scan(&n.Flags, &oldest); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 `+fromBotHidden+` LIMIT $1)`, most).Scan(&n.BotHidden); err != nil {
+		if err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 `+fromBotHidden+` LIMIT $1) AS listed`, most).Scan(&n.BotHidden); err != nil {
 			return err // counted and not listed: a list is put in order, which takes long when many wait
 		}
 		return tx.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 'dead') + (SELECT count(*) FROM inbox WHERE dead = 1),

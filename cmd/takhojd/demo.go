@@ -295,7 +295,7 @@ func (d *demo) result(ctx context.Context) (demoResult, error) {
 	r.Verified, r.Archived, r.LogSize = report.OK(), report.Records, report.Leaves
 	r.PlatformCalls = len(d.platform.State().Calls)
 	err = d.service.db.View(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(`SELECT count(*), coalesce(sum(d.action = 'allow'), 0), coalesce(sum(d.action = 'flag'), 0), coalesce(sum(d.action = 'hide'), 0)
+		if err := tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE d.action = 'allow'), count(*) FILTER (WHERE d.action = 'flag'), count(*) FILTER (WHERE d.action = 'hide')
 			FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' WHERE c.own = 0`).
 			Scan(&r.Comments, &r.Allowed, &r.Flagged, &r.Hidden); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -14,12 +13,13 @@ import (
 
 	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
+	"takhojd/moderation/store/storetest"
 	"takhojd/platforms"
 )
 
 func open(t *testing.T) (*store.DB, *inbox.Inbox) {
 	t.Helper()
-	db, err := store.Open(context.Background(), filepath.Join(t.TempDir(), "takhojd.db"))
+	db, err := store.Open(context.Background(), storetest.Where(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
 	}

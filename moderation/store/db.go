@@ -3,15 +3,16 @@
 //
 // What it promises:
 //
-//   - [DB.Update] returns nil only when what its function wrote is on stable storage (SQLite, WAL, synchronous FULL). Under
-//     load the functions of many callers are gathered into one commit, each in a savepoint of its own: one that fails
-//     takes only its own writes with it.
-//   - Functions of Update run one after another, in a single goroutine. What a function reads, nobody else changes before
-//     it is committed. So a function may decide on what it reads; it must be quick, and must not wait for the network.
+//   - [DB.Update] returns nil only when what its function wrote is on stable storage (SQLite: WAL, synchronous FULL; PostgreSQL:
+//     synchronous_commit on). Under load the functions of many callers are gathered into one commit, each in a savepoint of its
+//     own: one that fails takes only its own writes with it.
+//   - Functions of Update run one after another, in a single goroutine, and on PostgreSQL with the authority's lock in hand, whatever
+//     other processes there are. What a function reads, nobody else changes before it is committed. So a function may decide on
+//     what it reads; it must be quick, and must not wait for the network.
 //   - [DB.View] reads a snapshot of what is committed, beside the writer and beside other readers.
 //
 // The SQL is written once, in the dialect that SQLite and PostgreSQL share ($1, RETURNING, ON CONFLICT), by the package
-// whose knowledge it is; this package holds the schema and the transactions.
+// whose knowledge it is; this package holds the schema, the transactions, and what differs between the two (engine.go).
 package store
 
 import (
@@ -21,14 +22,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
-
-	sqlite "modernc.org/sqlite"
 )
 
 //go:embed schema/*.sql
@@ -47,13 +45,15 @@ var ErrFull = errors.New("the disk is full")
 // Tx is a transaction as the functions of Update and View see it. It is not safe for use by more than one goroutine, and
 // not after the function has returned.
 type Tx struct {
-	ctx  context.Context
-	s    *session
-	mark bool
+	ctx    context.Context
+	s      *session
+	engine engine
+	mark   bool
 }
 
 // session is a connection with the statements that were prepared on it: to parse SQL anew costs more than to run it.
 type session struct {
+	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 }
@@ -82,7 +82,21 @@ func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+	return &session{pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+}
+
+// renew replaces a connection that is broken: the server was restarted, or cut it.
+func (s *session) renew(ctx context.Context, e engine) error {
+	if !e.broken(s.conn) {
+		return nil
+	}
+	s.close()
+	fresh, err := newSession(ctx, s.pool)
+	if err != nil {
+		return err
+	}
+	*s = *fresh
+	return nil
 }
 
 // close gives the connection back, to be closed with its pool.
@@ -100,7 +114,7 @@ type DB struct {
 	// readers holds the sessions that no View is using, writer the one of the writing goroutine.
 	readers chan *session
 	writer  *session
-	path    string
+	engine  engine
 	work    chan job
 	quit    chan struct{}
 	done    chan struct{}
@@ -115,29 +129,25 @@ type job struct {
 	done chan error
 }
 
-// Open opens the database file at path, makes it where there is none, and brings its schema forward. The folder must exist.
-func Open(ctx context.Context, path string) (*DB, error) {
-	write, err := sql.Open("sqlite", dsn(path))
+// Open opens a database and brings its schema forward. where is a file, which is made where there is none in a folder that exists; or a
+// PostgreSQL database as an address, postgres://user@host/name?search_path=schema: each authority has a schema of its own, which is made
+// where there is none.
+func Open(ctx context.Context, where string) (*DB, error) {
+	e := engineFor(where)
+	fail := func(err error) (*DB, error) { return nil, fmt.Errorf("store: open %s: %w", e.name(), e.explain(err)) }
+	write, read, err := e.open(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
+		return fail(err)
 	}
-	write.SetMaxOpenConns(1)
-	read, err := sql.Open("sqlite", dsn(path, "query_only(ON)"))
-	if err != nil {
-		_ = write.Close()
-		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), err)
-	}
-	db := &DB{read: read, write: write, path: path, readers: make(chan *session, readers),
+	db := &DB{engine: e, read: read, write: write, readers: make(chan *session, readers),
 		work: make(chan job, groupLimit), quit: make(chan struct{}), done: make(chan struct{})}
-	if err := db.migrate(ctx); err != nil {
-		_ = read.Close()
-		_ = write.Close()
-		return nil, err
+	if err = db.migrate(ctx); err == nil {
+		err = db.connect(ctx)
 	}
-	if err := db.connect(ctx); err != nil {
+	if err != nil {
 		_ = read.Close()
 		_ = write.Close()
-		return nil, fmt.Errorf("store: open %s: %w", filepath.Base(path), explain(err))
+		return fail(err)
 	}
 	go db.run()
 	return db, nil
@@ -158,17 +168,6 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		db.readers <- s
 	}
 	return nil
-}
-
-// dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
-// says so, secure_delete so that what is disposed of is gone from the file's bytes.
-func dsn(path string, more ...string) string {
-	q := url.Values{}
-	for _, p := range append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
-		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)"}, more...) {
-		q.Add("_pragma", p)
-	}
-	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
 
 // BeforeCommit adds a function that runs once in every transaction in which [Tx.Mark] was called, after all else and right
@@ -229,14 +228,22 @@ func (db *DB) run() {
 
 // commit runs a group in one transaction and answers each of its callers.
 //
-// If we die before COMMIT returns, SQLite's WAL holds no commit record and the next start finds nothing of the group; no
-// caller was answered, so no platform got its 200 and no receipt exists. If we die after it, all of it is there.
+// If we die before COMMIT returns, the write-ahead log holds no commit record and the next start finds nothing of the group; no
+// caller was answered, so no platform got its 200 and no receipt exists. If we die after it, all of it is there. If the connection to
+// PostgreSQL is cut while COMMIT is under way, all of it may be there or nothing: callers are told of an error, and whatever they do
+// again finds what was done.
 func (db *DB) commit(group []job) {
 	results := make([]error, len(group))
 	err := func() error {
-		tx := &Tx{ctx: context.Background(), s: db.writer}
-		if _, err := tx.Exec("BEGIN IMMEDIATE"); err != nil {
+		tx := &Tx{ctx: context.Background(), s: db.writer, engine: db.engine}
+		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
 			return err
+		}
+		for _, statement := range db.engine.beginWriting() {
+			if _, err := tx.Exec(statement); err != nil {
+				_, _ = tx.Exec("ROLLBACK")
+				return err
+			}
 		}
 		committed := false
 		defer func() {
@@ -267,7 +274,7 @@ func (db *DB) commit(group []job) {
 	}()
 	for i, j := range group {
 		if results[i] == nil && err != nil {
-			results[i] = explain(err)
+			results[i] = db.engine.explain(err)
 		}
 		j.done <- results[i]
 	}
@@ -291,7 +298,7 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 		_, err := tx.Exec("RELEASE one")
 		return err
 	}
-	*result = explain(err)
+	*result = tx.engine.explain(err)
 	tx.mark = marked
 	if errors.Is(*result, ErrFull) {
 		return err // SQLite may have rolled the whole transaction back by itself: nobody's writes can be trusted to be there
@@ -300,21 +307,6 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 		return err
 	}
 	_, err = tx.Exec("RELEASE one")
-	return err
-}
-
-// explain gives the errors that callers act on their names.
-func explain(err error) error {
-	var e *sqlite.Error
-	if errors.As(err, &e) {
-		switch e.Code() & 0xff {
-		case 13: // SQLITE_FULL
-			return fmt.Errorf("%w: %w", ErrFull, err)
-		}
-		if e.Code() == 778 { // SQLITE_IOERR_WRITE: how a full disk shows itself when the WAL cannot grow
-			return fmt.Errorf("%w: %w", ErrFull, err)
-		}
-	}
 	return err
 }
 
@@ -329,10 +321,13 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 		return ctx.Err()
 	}
 	defer func() { db.readers <- s }()
-	tx := &Tx{ctx: ctx, s: s}
+	tx := &Tx{ctx: ctx, s: s, engine: db.engine}
+	if err := s.renew(context.WithoutCancel(ctx), db.engine); err != nil {
+		return fmt.Errorf("store: view: %w", err)
+	}
 	// Told of a cancelled ctx, the driver says that BEGIN failed when it did not, and the connection would be stuck in a
 	// transaction that nobody ends: every View that gets it later would fail. So only what fn reads can be cancelled.
-	if _, err := s.conn.ExecContext(context.WithoutCancel(ctx), "BEGIN DEFERRED"); err != nil {
+	if _, err := s.conn.ExecContext(context.WithoutCancel(ctx), db.engine.beginReading()); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
 	defer func() { _, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
@@ -351,26 +346,23 @@ func (db *DB) Close() error {
 		for range readers { // waits for the Views that are under way
 			(<-db.readers).close()
 		}
-		_, _ = db.write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+		db.engine.closing(db.write)
 		err = errors.Join(db.read.Close(), db.write.Close())
 	})
 	return err
 }
 
-// Path is where the database file is.
-func (db *DB) Path() string { return db.path }
-
 // Size is what the database takes on disk, in bytes.
-func (db *DB) Size(ctx context.Context) (int64, error) {
-	var pages, size int64
-	err := db.View(ctx, func(tx *Tx) error {
-		if err := tx.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
-			return err
-		}
-		return tx.QueryRow("PRAGMA page_size").Scan(&size)
-	})
-	return pages * size, err
+func (db *DB) Size(ctx context.Context) (size int64, err error) {
+	err = db.View(ctx, func(tx *Tx) error { return tx.QueryRow(db.engine.size()).Scan(&size) })
+	return size, err
 }
+
+// PostgreSQL tells whether the database is PostgreSQL, for the few statements that the two do not share: full text.
+func (db *DB) PostgreSQL() bool { _, ok := db.engine.(*postgres); return ok }
+
+// PostgreSQL tells whether the transaction is on PostgreSQL.
+func (tx *Tx) PostgreSQL() bool { _, ok := tx.engine.(*postgres); return ok }
 
 // Exec runs a statement.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
@@ -379,9 +371,9 @@ func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 		return nil, err
 	}
 	if stmt == nil {
-		return tx.s.conn.ExecContext(tx.ctx, query, times(args)...)
+		return tx.s.conn.ExecContext(tx.ctx, query, tx.engine.values(args)...)
 	}
-	return stmt.ExecContext(tx.ctx, times(args)...)
+	return stmt.ExecContext(tx.ctx, tx.engine.values(args)...)
 }
 
 // Query runs a query; the caller closes the rows, before it runs the same query again.
@@ -391,18 +383,18 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 		return nil, err
 	}
 	if stmt == nil {
-		return tx.s.conn.QueryContext(tx.ctx, query, times(args)...)
+		return tx.s.conn.QueryContext(tx.ctx, query, tx.engine.values(args)...)
 	}
-	return stmt.QueryContext(tx.ctx, times(args)...)
+	return stmt.QueryContext(tx.ctx, tx.engine.values(args)...)
 }
 
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	stmt, err := tx.s.statement(tx.ctx, query)
 	if err != nil || stmt == nil {
-		return tx.s.conn.QueryRowContext(tx.ctx, query, times(args)...) // an error comes again, from Scan
+		return tx.s.conn.QueryRowContext(tx.ctx, query, tx.engine.values(args)...) // an error comes again, from Scan
 	}
-	return stmt.QueryRowContext(tx.ctx, times(args)...)
+	return stmt.QueryRowContext(tx.ctx, tx.engine.values(args)...)
 }
 
 // Mark asks for the functions of [DB.BeforeCommit] to run before this transaction is committed.
@@ -424,16 +416,6 @@ func FromTime(us int64) time.Time {
 	return time.UnixMicro(us).UTC()
 }
 
-// times turns time.Time arguments into integers, so that no driver chooses a format for us.
-func times(args []any) []any {
-	for i, a := range args {
-		if t, ok := a.(time.Time); ok {
-			args[i] = Time(t)
-		}
-	}
-	return args
-}
-
 // migrate runs the schema files that the database has not seen, in the order of their numbers, each in a transaction.
 func (db *DB) migrate(ctx context.Context) error {
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
@@ -442,25 +424,24 @@ func (db *DB) migrate(ctx context.Context) error {
 	}
 	conn, err := db.write.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("store: open %s: %w", filepath.Base(db.path), explain(err))
+		return err
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx,
-		"CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)"); err != nil {
-		return fmt.Errorf("store: schema: %w", explain(err))
+	if err := db.engine.prepare(ctx, conn); err != nil {
+		return fmt.Errorf("schema: %w", err)
 	}
 	for _, name := range names {
 		base := filepath.Base(name)
 		version, err := strconv.Atoi(strings.SplitN(base, "_", 2)[0])
 		if err != nil {
-			return fmt.Errorf("store: schema file %s has no number: %w", base, err)
+			return fmt.Errorf("schema file %s has no number: %w", base, err)
 		}
 		text, err := schemaFiles.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		if err := apply(ctx, conn, version, string(text)); err != nil {
-			return fmt.Errorf("store: schema %s: %w", base, explain(err))
+		if err := db.apply(ctx, conn, version, db.engine.dialect(string(text))); err != nil {
+			return fmt.Errorf("schema %s: %w", base, err)
 		}
 	}
 	return nil
@@ -468,13 +449,15 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // apply runs one schema file unless it was run before. The lock is taken before looking, so that two processes that start at
 // once do not both run it.
-func apply(ctx context.Context, conn *sql.Conn, version int, text string) error {
-	if _, err := conn.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
-		return err
-	}
+func (db *DB) apply(ctx context.Context, conn *sql.Conn, version int, text string) error {
 	rollback := func(err error) error {
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
+	}
+	for _, statement := range db.engine.beginWriting() {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return rollback(err)
+		}
 	}
 	var seen int
 	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM schema_versions WHERE version = $1", version).Scan(&seen); err != nil {

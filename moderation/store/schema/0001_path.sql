@@ -217,8 +217,19 @@ CREATE INDEX archive_records_author  ON archive_records (author_id, decided_at);
 CREATE INDEX archive_records_comment ON archive_records (platform, channel, comment_id);
 
 -- Words, as Swedish stems; it holds no text of its own.
+-- only sqlite
 CREATE VIRTUAL TABLE archive_words USING fts5 (stems, author, content = '', contentless_delete = 1,
     tokenize = "unicode61 remove_diacritics 0");
+-- end
+-- only postgres
+CREATE TABLE archive_words (
+    rowid  BIGINT   PRIMARY KEY,
+    stems  TSVECTOR NOT NULL,
+    author TSVECTOR NOT NULL
+);
+CREATE INDEX archive_words_stems  ON archive_words USING gin (stems);
+CREATE INDEX archive_words_author ON archive_words USING gin (author);
+-- end
 
 CREATE TABLE archive_media (
     sha256 TEXT PRIMARY KEY,

@@ -1,0 +1,58 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+)
+
+// engine is what differs between the databases that keep the same things by the same SQL.
+type engine interface {
+	// name is what the database is called in messages: no folder, no password.
+	name() string
+	// open opens the pool of the one writer and that of the readers.
+	open(context.Context) (write, read *sql.DB, err error)
+	// prepare makes what must be there before the schema can be brought forward.
+	prepare(context.Context, *sql.Conn) error
+	// dialect writes a schema file as the engine wants it.
+	dialect(schema string) string
+	// beginWriting begins a transaction that holds the writer's turn, among all processes, from its first statement on.
+	beginWriting() []string
+	// beginReading begins a transaction that sees one moment and writes nothing.
+	beginReading() string
+	// values makes arguments into what every driver stores alike.
+	values([]any) []any
+	// explain gives the errors that callers act on their names.
+	explain(error) error
+	// broken tells whether a connection is of no more use.
+	broken(*sql.Conn) bool
+	// size is a query for the bytes that the database takes on disk.
+	size() string
+	// closing is called when the writer has stopped.
+	closing(*sql.DB)
+}
+
+func engineFor(where string) engine {
+	if strings.HasPrefix(where, "postgres://") || strings.HasPrefix(where, "postgresql://") {
+		return &postgres{address: where}
+	}
+	return &sqliteFile{path: where}
+}
+
+// integers turns times and truths into integers, so that no driver chooses a form for us.
+func integers(args []any) []any {
+	for i, a := range args {
+		switch a := a.(type) {
+		case time.Time:
+			args[i] = Time(a)
+		case bool:
+			n := int64(0)
+			if a {
+				n = 1
+			}
+			args[i] = n
+		}
+	}
+	return args
+}

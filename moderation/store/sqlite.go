@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"regexp"
+
+	sqlite "modernc.org/sqlite"
+)
+
+// sqliteFile is the embedded engine: one file, one process.
+type sqliteFile struct{ path string }
+
+func (f *sqliteFile) name() string { return filepath.Base(f.path) }
+
+func (f *sqliteFile) open(context.Context) (write, read *sql.DB, err error) {
+	if write, err = sql.Open("sqlite", f.dsn()); err != nil {
+		return nil, nil, err
+	}
+	write.SetMaxOpenConns(1)
+	if read, err = sql.Open("sqlite", f.dsn("query_only(ON)")); err != nil {
+		_ = write.Close()
+		return nil, nil, err
+	}
+	return write, read, nil
+}
+
+// dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
+// says so, secure_delete so that what is disposed of is gone from the file's bytes.
+func (f *sqliteFile) dsn(more ...string) string {
+	q := url.Values{}
+	for _, p := range append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
+		"secure_delete(ON)", "temp_store(MEMORY)", "cache_size(-65536)"}, more...) {
+		q.Add("_pragma", p)
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: f.path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func (f *sqliteFile) prepare(ctx context.Context, conn *sql.Conn) error {
+	_, err := conn.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS schema_versions (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)")
+	return err
+}
+
+// only finds the parts of a schema file that are for one engine alone.
+var only = regexp.MustCompile(`(?s)-- only (sqlite|postgres)\n(.*?)-- end\n`)
+
+// dialectOf leaves the parts of a schema file that are for all engines and those for this one.
+func dialectOf(engine, schema string) string {
+	return only.ReplaceAllStringFunc(schema, func(part string) string {
+		if m := only.FindStringSubmatch(part); m[1] == engine {
+			return m[2]
+		}
+		return ""
+	})
+}
+
+func (f *sqliteFile) dialect(schema string) string { return dialectOf("sqlite", schema) }
+
+func (f *sqliteFile) beginWriting() []string { return []string{"BEGIN IMMEDIATE"} }
+
+func (f *sqliteFile) beginReading() string { return "BEGIN DEFERRED" }
+
+func (f *sqliteFile) values(args []any) []any { return integers(args) }
+
+func (f *sqliteFile) explain(err error) error {
+	var e *sqlite.Error
+	if errors.As(err, &e) {
+		switch e.Code() & 0xff {
+		case 13: // SQLITE_FULL
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+		if e.Code() == 778 { // SQLITE_IOERR_WRITE: how a full disk shows itself when the WAL cannot grow
+			return fmt.Errorf("%w: %w", ErrFull, err)
+		}
+	}
+	return err
+}
+
+// broken is never true: a file does not hang up.
+func (f *sqliteFile) broken(*sql.Conn) bool { return false }
+
+func (f *sqliteFile) size() string {
+	return "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+}
+
+// closing folds the write-ahead log into the file, so that the file alone can be copied.
+func (f *sqliteFile) closing(write *sql.DB) { _, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)") }
