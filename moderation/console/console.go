@@ -175,6 +175,7 @@ func (s *Server) routes() []route {
 		{pattern: "GET /media/{sha256}", handle: (*visit).media},
 		{pattern: "GET /case/{comment}", handle: (*visit).casePage},
 		{pattern: "GET /case/{comment}/bundle.zip", handle: (*visit).bundle},
+		{pattern: "GET /case/{comment}/reply", roles: review, handle: (*visit).replyPage},
 
 		{pattern: "GET /queue", roles: review, handle: (*visit).queuePage},
 		{pattern: "GET /queue/{comment}", roles: review, handle: (*visit).queuePage},
@@ -186,6 +187,9 @@ func (s *Server) routes() []route {
 		{pattern: "POST /undo/{decision}", roles: review, handle: (*visit).undo},
 		{pattern: "POST /claim/{flag}", roles: review, handle: (*visit).claim},
 		{pattern: "GET /author", roles: review, handle: (*visit).authorPage},
+		{pattern: "GET /templates", roles: review, handle: (*visit).templatesPage},
+		{pattern: "GET /templates/{name}", roles: review, handle: (*visit).templatePage},
+		{pattern: "POST /templates/{name}", roles: review, handle: (*visit).saveTemplate},
 
 		{pattern: "GET /archive", roles: keep, handle: (*visit).archivePage},
 		{pattern: "GET /archive/export", roles: keep, handle: (*visit).export},

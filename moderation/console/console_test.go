@@ -118,7 +118,7 @@ func request(h *house, pattern, record string) (method, path string) {
 		media = name
 	}
 	path = strings.NewReplacer("{$}", "", "{version}", version, "{file}", "console.css", "{token}", "spent", "{sha256}", media, "{id}", record,
-		"{decision}", "1", "{flag}", "1002", "{comment}/decide", "2/decide", "{comment}", "2").Replace(path)
+		"{name}", "tack", "{decision}", "1", "{flag}", "1002", "{comment}/decide", "2/decide", "{comment}", "2").Replace(path)
 	switch path {
 	case "/author":
 		path += "?platform=facebook&id=fb-Kenta+Norrort"
@@ -145,7 +145,8 @@ func TestRoutesByRole(t *testing.T) {
 		"GET /case/{comment}": loggedIn, "GET /case/{comment}/bundle.zip": loggedIn,
 		"GET /queue": reviewers, "GET /queue/{comment}": reviewers, "GET /bot-hidden": reviewers, "GET /bot-hidden/{comment}": reviewers,
 		"GET /questions": reviewers, "GET /questions/{comment}": reviewers, "POST /case/{comment}/decide": reviewers, "POST /undo/{decision}": reviewers,
-		"POST /claim/{flag}": reviewers, "GET /author": reviewers,
+		"POST /claim/{flag}": reviewers, "GET /author": reviewers, "GET /case/{comment}/reply": reviewers,
+		"GET /templates": reviewers, "GET /templates/{name}": reviewers, "POST /templates/{name}": reviewers,
 		"GET /archive": keepers, "GET /archive/export": keepers, "GET /archive/record/{id}": keepers, "GET /archive/record/{id}/json": keepers,
 		"GET /archive/verify": keepers, "POST /archive/verify": keepers,
 		"GET /channels": admins, "POST /channels/retry": admins, "GET /accounts": admins,

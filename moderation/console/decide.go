@@ -49,6 +49,7 @@ func choices(c moderation.Case) []choice {
 	add(standing && can.Hide && !c.Comment.CannotHide, choice{Action: moderation.Hide, Key: "h", Label: "do.hide", Hint: "hint.hide", Effect: effect, Main: !question})
 	add(standing, choice{Action: moderation.Allow, Key: "a", Label: "do.allow", Hint: "hint.allow", Main: true})
 	add(hidden, choice{Action: moderation.Hide, Key: "h", Label: "do.uphold", Hint: "hint.uphold", Main: true})
+	add(hidden && (c.Private || c.Public), choice{Action: moderation.Reply, Key: "r", Label: "do.reply", Hint: "hint.reply"})
 	add(hidden && can.Hide, choice{Action: moderation.Restore, Key: "v", Label: "do.restore", Hint: "hint.restore", Main: true})
 	add(!there && c.Flag != nil, choice{Action: moderation.Allow, Key: "a", Label: "do.close", Hint: "hint.close", Main: true})
 	add(standing && !question, choice{Action: moderation.Route, Key: "r", Label: "do.route", Hint: "hint.route"})
@@ -67,18 +68,14 @@ func escalated(c moderation.Case) bool {
 // second tells whether an action asks once more before it is done.
 func second(a moderation.Action) bool {
 	switch a {
-	case moderation.Delete, moderation.Block, moderation.Escalate, moderation.Route:
+	case moderation.Delete, moderation.Block, moderation.Escalate, moderation.Route, moderation.Reply:
 		return true
 	}
 	return false
 }
 
-// maxReason and maxReply bound what a person writes, in characters. 2,000 is what the strictest platform's reply field is far
-// from minding, and more than anyone reads in a comment field.
-const (
-	maxReason = 1000
-	maxReply  = 2000
-)
+// maxReason bounds the reason that a person writes, in characters.
+const maxReason = 1000
 
 // decide takes a decision. The next comment of the list comes back as the answer.
 func (v *visit) decide() error {
@@ -105,9 +102,15 @@ func (v *visit) decide() error {
 	if err != nil {
 		return fmt.Errorf("decide comment %d: %w", comment, err)
 	}
-	v.s.sessions.Remove(v.r.Context(), keyHeld) // the flag is closed, and the claim with it
+	list := listOf(form.Get("list"))
 	v.putFlash(flash{Action: resolution.Action, Upheld: c.State == moderation.Hidden && resolution.Action == moderation.Hide,
-		Author: c.Comment.Author.Name, Platform: c.Ref.Platform, Comment: comment, Decision: decision.ID, List: listOf(form.Get("list"))})
+		Author: c.Comment.Author.Name, Platform: c.Ref.Platform, Comment: comment, Decision: decision.ID, List: list,
+		Tell: resolution.Action == moderation.Hide && resolution.Reply == "" && c.Private})
+	if resolution.Action == moderation.Reply { // the comment itself is still to be decided
+		v.redirect(v.caseView(c, list).Back())
+		return nil
+	}
+	v.s.sessions.Remove(v.r.Context(), keyHeld) // the flag is closed, and the claim with it
 	return v.goOn(listOf(form.Get("list")), comment)
 }
 
@@ -115,16 +118,15 @@ func (v *visit) decide() error {
 func (v *visit) resolution(c moderation.Case) (moderation.Resolution, error) {
 	form := v.r.PostForm
 	r := moderation.Resolution{Comment: c.ID, Revision: form.Get("revision"), Action: moderation.Action(form.Get("action")), By: v.account.Name,
-		Reason: strings.TrimSpace(form.Get("reason")), Route: rules.Route(form.Get("route")), Reply: strings.TrimSpace(form.Get("reply"))}
+		Reason: strings.TrimSpace(form.Get("reason")), Route: rules.Route(form.Get("route"))}
 	if f := form.Get("flag"); f != "" {
 		var err error
 		if r.Flag, err = strconv.ParseInt(f, 10, 64); err != nil {
 			return r, fmt.Errorf("%w: flag", errBadForm)
 		}
 	}
-	if !utf8.ValidString(r.Reason) || !utf8.ValidString(r.Reply) || utf8.RuneCountInString(r.Reason) > maxReason ||
-		utf8.RuneCountInString(r.Reply) > maxReply {
-		return r, fmt.Errorf("%w: the reason has at most %d characters, the reply %d", errBadForm, maxReason, maxReply)
+	if !utf8.ValidString(r.Reason) || utf8.RuneCountInString(r.Reason) > maxReason {
+		return r, fmt.Errorf("%w: the reason has at most %d characters", errBadForm, maxReason)
 	}
 	if r.Revision != c.Revision {
 		return r, fmt.Errorf("decide comment %d: %w", c.ID, moderation.ErrStale)
@@ -133,11 +135,11 @@ func (v *visit) resolution(c moderation.Case) (moderation.Resolution, error) {
 		// Somebody was quicker: what the button was for is done, or no longer possible.
 		return r, fmt.Errorf("decide comment %d: %s is not possible as it stands: %w", c.ID, r.Action, moderation.ErrStale)
 	}
-	if form.Get("say") == "no" || !c.Capabilities.Reply {
-		r.Reply = ""
+	if err := sayOf(form, c, &r); err != nil {
+		return r, err
 	}
 	if r.Action != moderation.Route {
-		r.Route, r.Reply = rules.NoRoute, ""
+		r.Route = rules.NoRoute
 	} else if form.Get("confirmed") == "yes" && (r.Route == rules.NoRoute || !r.Route.Valid()) {
 		return r, fmt.Errorf("%w: route", errBadForm)
 	}
@@ -148,6 +150,9 @@ func (v *visit) resolution(c moderation.Case) (moderation.Resolution, error) {
 }
 
 func offered(c moderation.Case, a moderation.Action) bool {
+	if a == moderation.Reply { // where the comment stands, its button is that of the referral
+		return c.Public || c.Private
+	}
 	for _, x := range choices(c) {
 		if x.Action == a {
 			return true
@@ -171,6 +176,8 @@ func (v *visit) defaultReason(c moderation.Case, a moderation.Action) string {
 		return "En kollega behöver se kommentaren"
 	case moderation.Route:
 		return "Frågan besvaras av någon annan"
+	case moderation.Reply:
+		return "Svar till författaren"
 	case moderation.Block:
 		if c.StrikeLimit > 0 && c.Strikes >= c.StrikeLimit {
 			return fmt.Sprintf("Upprepade överträdelser av kommentarsreglerna (%d stycken)", c.Strikes)
@@ -271,7 +278,11 @@ type flash struct {
 	Decision int64              `json:"decision,omitempty"`
 	List     string             `json:"list,omitempty"`
 	Undone   bool               `json:"undone,omitempty"`
-	Retried  bool               `json:"retried,omitempty"`
+	// Tell offers to write to the author why.
+	Tell bool `json:"tell,omitempty"`
+	// Saved says that something was kept, and nothing more.
+	Saved   bool `json:"saved,omitempty"`
+	Retried bool `json:"retried,omitempty"`
 }
 
 func (v *visit) putFlash(f flash) {

@@ -17,6 +17,7 @@ type Desk interface {
 	Lists
 	Cases
 	Deciding
+	Answering
 	Operations
 }
 
@@ -49,6 +50,17 @@ type Deciding interface {
 	Release(ctx context.Context, flag int64, by string) error
 	Resolve(context.Context, moderation.Resolution) (moderation.Decision, error)
 	Undo(ctx context.Context, decision int64, by string) error
+}
+
+// Answering is what the team keeps ready to say.
+type Answering interface {
+	// Templates returns the latest version of each, the retired ones too; TemplateVersions all of one, the newest first.
+	Templates(context.Context) ([]moderation.Template, error)
+	TemplateVersions(ctx context.Context, name string) ([]moderation.Template, error)
+	// SaveTemplate keeps a next version: *moderation.PlaceholderError, moderation.ErrInvalid, or ErrStale when a colleague was quicker.
+	SaveTemplate(ctx context.Context, t moderation.Template, by string) (moderation.Template, error)
+	// Preview shows how a template reads when it is filled in.
+	Preview(moderation.Template) (rules.Words, error)
 }
 
 // Operations is how it goes.

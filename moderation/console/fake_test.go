@@ -47,6 +47,8 @@ type fakeDesk struct {
 	decision int64
 	fail     map[string]error
 	trial    bool // what the bot hid was hidden by rules on trial
+	// templates are those of each name, the newest first.
+	templates map[string][]moderation.Template
 }
 
 // policyOnce loads the policy one time for all tests.
@@ -151,6 +153,13 @@ func (d *fakeDesk) Case(_ context.Context, id int64) (moderation.Case, error) {
 	if c.Flag != nil {
 		flag := *c.Flag
 		clone.Flag = &flag
+	}
+	clone.Public = clone.Capabilities.Reply && clone.State == moderation.Standing && !clone.Comment.Own
+	clone.Private = clone.Capabilities.PrivateReply && clone.NoPrivate == "" && (clone.State == moderation.Standing || clone.State == moderation.Hidden)
+	for _, x := range d.templates {
+		if latest := x[0]; !latest.Retired && (clone.Public || clone.Private) {
+			clone.Suggested = append(clone.Suggested, moderation.Suggestion{Template: latest, Text: latest.Text, Deleted: latest.Text})
+		}
 	}
 	return clone, d.failing("Case")
 }
@@ -328,6 +337,39 @@ func (d *fakeDesk) RuleFigures(context.Context) (figures []moderation.RuleFigure
 	return figures, d.failing("RuleFigures")
 }
 
+func (d *fakeDesk) Templates(context.Context) (all []moderation.Template, err error) {
+	for _, x := range d.templates {
+		all = append(all, x[0])
+	}
+	return all, d.failing("Templates")
+}
+
+func (d *fakeDesk) TemplateVersions(_ context.Context, name string) ([]moderation.Template, error) {
+	if d.templates[name] == nil {
+		return nil, moderation.ErrNotFound
+	}
+	return d.templates[name], nil
+}
+
+func (d *fakeDesk) SaveTemplate(_ context.Context, x moderation.Template, by string) (moderation.Template, error) {
+	if x.Version != len(d.templates[x.Name]) {
+		return x, moderation.ErrStale
+	}
+	x.Version, x.By, x.At = x.Version+1, by, time.Now()
+	d.templates[x.Name] = append([]moderation.Template{x}, d.templates[x.Name]...)
+	return x, nil
+}
+
+func (d *fakeDesk) Preview(x moderation.Template) (rules.Words, error) {
+	if at := strings.Index(x.Text.SV, "{reggel}"); at >= 0 {
+		return rules.Words{}, &moderation.PlaceholderError{Language: "sv", At: at + 1, Name: "reggel"}
+	}
+	if x.Name == "" || x.Title.SV == "" {
+		return rules.Words{}, moderation.ErrInvalid
+	}
+	return rules.Words{SV: strings.ReplaceAll(x.Text.SV, "{kanal}", "Region Stockholm"), EN: x.Text.EN}, nil
+}
+
 func (d *fakeDesk) DeadLetters(context.Context) ([]moderation.DeadLetter, error) { return d.dead, nil }
 func (d *fakeDesk) Retry(_ context.Context, box string, id int64, _ string) error {
 	for i, l := range d.dead {
@@ -436,6 +478,14 @@ func morning(t testing.TB) *fakeDesk {
 	q.Verdict = rules.Verdict{Action: rules.Allow, Route: rules.Transit}
 	q2 := d.add(10, 0, "Sigvard H", "Var ringer jag om jag mår dåligt av den nya medicinen?")
 	q2.Verdict = rules.Verdict{Action: rules.Allow, Route: rules.Medical}
+	d.templates = map[string][]moderation.Template{
+		"dold": {{Name: "dold", Version: 1, Use: moderation.UseRemoved, Title: rules.Words{SV: "Varför kommentaren är dold", EN: "Why the comment is hidden"},
+			Text: rules.Words{SV: "Hej! Vi har dolt din kommentar.", EN: "Hello! We have hidden your comment."}}},
+		"tack": {{Name: "tack", Version: 2, Use: moderation.UseAny, By: "mats", At: time.Now().Add(-time.Hour), Title: rules.Words{SV: "Tack för kommentaren", EN: "Thanks for the comment"},
+			Text: rules.Words{SV: "Hej från {kanal}! Tack för att du skrev.", EN: "Hello from {kanal}! Thank you for writing."}}, {Name: "tack", Version: 1, Use: moderation.UseAny, Text: rules.Words{SV: "Tack.", EN: "Thanks."}}},
+		"resor": {{Name: "resor", Version: 1, Use: moderation.UseTransit, Title: rules.Words{SV: "Hänvisa till SL", EN: "Refer to SL"},
+			Text: rules.Words{SV: "Hej! Fråga SL.", EN: "Hello! Ask SL."}}},
+	}
 	d.dead = []moderation.DeadLetter{{Box: "outbox", ID: 5, Comment: 8, Channel: "facebook", Action: "hide", Attempts: 12, Since: time.Now().Add(-6 * time.Hour), Error: "the platform no longer accepts the access token; renew it"}}
 	d.waiting = []moderation.Waiting{{ID: 6, Comment: 7, Channel: "x", Action: "hide", Attempts: 2, NotBefore: time.Now().Add(8 * time.Minute), Since: time.Now().Add(-7 * time.Minute), Error: "the platform asks us to wait"}}
 	return d

@@ -291,11 +291,10 @@ type caseView struct {
 	More      []threadLine // all of it, when that is more
 	Groups    []reasonGroup
 	Choices   []choice
-	Held      bool // by me
-	Taken     bool // by somebody else
+	Answers   []saying // what can be said, or where it can be referred
+	Held      bool     // by me
+	Taken     bool     // by somebody else
 	Revisions []moderation.Revision
-	// Routes are where a question can be referred, with suggested replies.
-	Routes []rules.Route
 	// Default is what the record will say when no reason is written, by action.
 	Default map[string]string
 	Second  moderation.Action // on the page that asks once more
@@ -321,11 +320,7 @@ func (v *visit) caseView(c moderation.Case, list string) *caseView {
 	for i := range view.Choices {
 		view.Choices[i].Second = second(view.Choices[i].Action) || view.Default[string(view.Choices[i].Action)] == ""
 	}
-	for _, r := range []rules.Route{rules.Medical, rules.Transit, rules.Press} {
-		if v.s.desk.Policy().Route(r).Name.SV != "" {
-			view.Routes = append(view.Routes, r)
-		}
-	}
+	view.Answers = v.answers(c)
 	return view
 }
 

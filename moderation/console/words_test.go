@@ -31,7 +31,7 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 var (
 	literal  = regexp.MustCompile(`\{?\bt "([a-z-]+\.?[A-Za-z.-]*)"`)
 	composed = regexp.MustCompile(`\(?print "([a-z]+\.)"`)
-	inGo     = regexp.MustCompile(`"((?:do|hint|login|archive|channels|error|trouble|figures|category|who|second|nav|case|author|record|verify|rules|accounts|help)\.[a-z0-9.-]+)"`)
+	inGo     = regexp.MustCompile(`"((?:do|hint|login|archive|channels|error|trouble|figures|category|who|second|nav|case|author|record|verify|rules|accounts|help|templates|reply|health|alert|post|storm)\.[a-z0-9.-]+)"`)
 )
 
 // TestEveryWordIsThereAndUsed reads templates and code for keys: none is missing, and none is kept for nothing.
@@ -78,7 +78,7 @@ func TestEveryWordIsThereAndUsed(t *testing.T) {
 func TestEveryStateHasWords(t *testing.T) {
 	p := &pages{lang: "sv"}
 	for _, a := range []moderation.Action{moderation.Allow, moderation.Flag, moderation.Hide, moderation.Delete, moderation.Restore, moderation.Block,
-		moderation.Escalate, moderation.Route, moderation.Opinion} {
+		moderation.Escalate, moderation.Route, moderation.Opinion, moderation.Reply} {
 		if got := p.optional("action.", string(a)); got == string(a) {
 			t.Errorf("action %s has no words", a)
 		}
