@@ -305,12 +305,12 @@ func wordsOf(text []byte) (words []string) {
 // addSet takes in a set of classes that words have.
 func (p *Policy) addSet(v *vocabulary, s classSet) {
 	wide := v.widen(s)
-	var asked []uint16
-	wide.each(func(c int) {
-		if v.asked.has(c) {
-			asked = append(asked, uint16(c))
+	var asked []chunk
+	for i, w := range wide {
+		if w &= v.asked[i]; w != 0 {
+			asked = append(asked, chunk{i, w})
 		}
-	})
+	}
 	p.sets, p.asked = append(p.sets, wide), append(p.asked, asked)
 }
 

@@ -20,7 +20,7 @@ type judge struct {
 	terms     int // how many forms the lexicon knows
 	detectors *detectors
 	sets      []classSet // the sets of classes that words have
-	asked     [][]uint16 // by set: those of its classes that are asked of a comment as a whole
+	asked     [][]chunk  // by set: those of its classes that are asked of a comment as a whole
 	special   specialSets
 	rules     []compiled
 	byClass   [][]trigger      // by class: what to try when it is in a comment

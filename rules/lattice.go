@@ -13,7 +13,7 @@ type lattice struct {
 	tokens []text.Token
 	n      int
 	sets   []classSet // of the policy: what edge.set counts in
-	asked  [][]uint16 // of the policy: what of each set all takes in
+	asked  [][]chunk  // of the policy: what of each set all takes in
 	edges  []edge     // by first token
 	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
 	named  []named    // the tokens of each person named
@@ -110,9 +110,7 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 	place := func(i int, e edge) {
 		l.first[i+1]--
 		l.edges[l.first[i+1]] = e
-		for _, c := range l.asked[e.set] {
-			l.all.add(int(c))
-		}
+		l.all.join(l.asked[e.set])
 	}
 	for i := range l.tokens {
 		if s := special.of(&l.tokens[i], l.text); s >= 0 {

@@ -85,6 +85,19 @@ func (s *classSet) hasAll(classes []int) bool {
 	return true
 }
 
+// chunk is 64 classes of a set, of which some are in it. Most sets have but a few such.
+type chunk struct {
+	at   int // in the set
+	bits uint64
+}
+
+// join adds what chunks hold.
+func (s *classSet) join(chunks []chunk) {
+	for _, c := range chunks {
+		s[c.at&(classWords-1)] |= c.bits
+	}
+}
+
 // each calls do with every class of the set, from the lowest number up.
 func (s *classSet) each(do func(c int)) {
 	for i, w := range s {
