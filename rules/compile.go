@@ -430,14 +430,26 @@ func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error
 		if err != nil {
 			return nil, err
 		}
-		for i := range one.parts {
-			for _, c := range one.parts[i].needs {
-				v.asked.add(c)
-			}
-		}
+		v.gate(one)
 		patterns = append(patterns, one)
 	}
 	return patterns, nil
+}
+
+// gate notes what a pattern needs of a comment, so that most are passed over at the first look.
+func (v *vocabulary) gate(p *pattern) {
+	for i := range p.parts {
+		p.needs = append(p.needs, p.parts[i].needs...)
+		p.asks = p.asks || slices.ContainsFunc(p.parts[i].elements, func(e element) bool { return e.kind == isQuestion })
+	}
+	slices.SortStableFunc(p.needs, func(a, b int) int { return v.cost(a) - v.cost(b) })
+	for i, c := range p.needs {
+		v.asked.add(c)
+		for k := i; k < len(p.rarest); k++ {
+			p.rarest[k] = uint16(c)
+		}
+	}
+	p.costly = len(p.needs) > 0 && v.cost(p.needs[0]) >= commonCost
 }
 
 // index notes for each class which patterns to try when a comment has it: each pattern under its rarest class that it needs.
@@ -445,21 +457,11 @@ func (p *Policy) index(v *vocabulary) {
 	p.byClass, p.options = make([][]trigger, len(v.numbers)), v.options
 	for i := range p.rules {
 		for j, pat := range p.rules[i].find {
-			var needs []int
-			for k := range pat.parts {
-				needs = append(needs, pat.parts[k].needs...)
-			}
-			if len(needs) == 0 {
+			if len(pat.needs) == 0 {
 				continue // a pattern that needs nothing matches nothing
 			}
-			slices.SortStableFunc(needs, func(a, b int) int { return v.cost(a) - v.cost(b) })
-			rarest := needs[0]
-			pat.costly = v.cost(rarest) >= commonCost
-			t := trigger{rule: int32(i), find: int32(j)}
-			for k := range t.needs {
-				t.needs[k] = uint16(needs[min(k+1, len(needs)-1)])
-			}
-			p.byClass[rarest] = append(p.byClass[rarest], t)
+			rarest := pat.needs[0]
+			p.byClass[rarest] = append(p.byClass[rarest], trigger{int32(i), int32(j), pat.rarest})
 			p.triggers.add(rarest)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 // They come from the lists official.txt and links.txt.
 type officials struct {
 	phones    map[string]bool // E.164 without plus
+	dialled   map[string]bool // the Swedish ones of phones, as they are dialled in Sweden
 	series    []string        // prefixes of such, for number series
 	mailboxes map[string]bool // single addresses
 	domains   map[string]bool // mail to these, and below them

@@ -52,9 +52,7 @@ type compiled struct {
 // trigger is a pattern to try: the rule's number and which of its patterns.
 type trigger struct {
 	rule, find int32
-	// needs are the rarest of the classes that the pattern cannot do without, beside the one that it is tried for; where there are fewer,
-	// the last stands more than once. They stand here so that a pattern in vain costs no look at the pattern.
-	needs [4]uint16
+	rarest     [4]uint16 // of the pattern's needs: they stand here so that to try in vain costs no look at the pattern
 }
 
 // scratch is the memory of one judgement, used again by later ones.
@@ -144,7 +142,7 @@ func (p *Policy) matchRules(s *scratch) {
 		for word &= p.triggers[i]; word != 0; word &= word - 1 {
 			c := i<<6 + bits.TrailingZeros64(word)
 			for i := range p.byClass[c] {
-				if t := &p.byClass[c][i]; l.all.has(int(t.needs[0])) && l.all.has(int(t.needs[1])) && l.all.has(int(t.needs[2])) && l.all.has(int(t.needs[3])) {
+				if t := &p.byClass[c][i]; l.all.hasFour(&t.rarest) {
 					p.try(s, t, c)
 				}
 			}
@@ -161,7 +159,7 @@ func (p *Policy) matchRules(s *scratch) {
 func (p *Policy) try(s *scratch, t *trigger, class int) {
 	const enough = 8
 	pat := p.rules[t.rule].find[t.find]
-	if !pat.possible(&s.lattice.all) {
+	if !pat.possible(&s.lattice) {
 		return
 	}
 	for from, n := 0, 0; n < enough && from < s.lattice.n; n++ {
@@ -189,13 +187,8 @@ func (p *Policy) firstOf(class int, all *classSet) int {
 }
 
 // possible tells whether all that the pattern cannot do without is in the comment.
-func (p *pattern) possible(all *classSet) bool {
-	for i := range p.parts {
-		if !all.hasAll(p.parts[i].needs) {
-			return false
-		}
-	}
-	return true
+func (p *pattern) possible(l *lattice) bool {
+	return (!p.asks || l.asking) && (len(p.needs) == 0 || l.all.hasFour(&p.rarest) && l.all.hasAll(p.needs))
 }
 
 // whole finds all parts of a pattern, the first one at or after the word from. Evidence goes from the first to the last part's.
@@ -232,7 +225,7 @@ func (m *matcher) whole(p *pattern, from int) (evidence span, ok bool) {
 // any tells whether one of the patterns matches in the sentence of the evidence (or, for a part joined by &&, anywhere).
 func (m *matcher) any(ps []*pattern, sentence int32) bool {
 	for _, p := range ps {
-		if !p.possible(&m.l.all) {
+		if !p.possible(m.l) {
 			continue
 		}
 		all := true

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 
 	"takhojd/rules/lexicon"
@@ -19,6 +20,7 @@ type lattice struct {
 	named  []named    // the tokens of each person named
 	sent   []int32    // the sentence of each token
 	asks   []bool     // whether each sentence is a question
+	asking bool       // whether one is
 	all    classSet   // the classes in the comment that are asked of it as a whole
 	text   string
 }
@@ -68,72 +70,44 @@ func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people 
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.edges = l.edges[:0]
-	l.first = make0(l.n+2, &l.first)
+	l.first = slices.Grow(l.first[:0], l.n+1)[:l.n+1]
 	l.people(people)
 	l.edgesOf(found, &p.special)
 	l.sentences(s)
 }
 
-// make0 returns n zeros, from the spare room of buf where there is some.
-func make0(n int, buf *[]int32) []int32 {
-	if cap(*buf) < n {
-		*buf = make([]int32, n+n/2)
+// edgesOf lays the edges token by token. Those of one token stand in the order in which patterns try them: people, then what the lexicon
+// found, the longest phrase first, then what is no word.
+func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
+	people := l.named
+	for i := range l.tokens {
+		l.first[i] = int32(len(l.edges))
+		n := 0
+		for n < len(people) && int(people[n].start) == i {
+			n++
+		}
+		for k := n - 1; k >= 0; k-- {
+			l.add(edge{from: people[k].start, to: people[k].end, set: special.person(&people[k])})
+		}
+		people = people[n:]
+		for n = 0; n < len(found) && int(found[n].First) == i; {
+			n++
+		}
+		for k := n - 1; k >= 0; k-- {
+			m := &found[k]
+			l.add(edge{from: m.First, to: m.Last + 1, set: m.Value, disguise: m.Disguise, form: m.Form})
+		}
+		found = found[n:]
+		if s := special.of(&l.tokens[i], l.text); s >= 0 {
+			l.add(edge{from: int32(i), to: int32(i + 1), set: s})
+		}
 	}
-	z := (*buf)[:n]
-	clear(z)
-	return z
+	l.first[l.n] = int32(len(l.edges))
 }
 
-// edgesOf sorts the edges by their first token: counts, then places.
-func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
-	count := func(i int) { l.first[i+1]++ }
-	for i := range l.tokens {
-		if special.of(&l.tokens[i], l.text) >= 0 {
-			count(i)
-		}
-	}
-	for i := range found {
-		count(int(found[i].First))
-	}
-	for i := range l.named {
-		count(int(l.named[i].start))
-	}
-	for i := 0; i < l.n; i++ {
-		l.first[i+1] += l.first[i]
-	}
-	total := int(l.first[l.n])
-	if cap(l.edges) < total {
-		l.edges = make([]edge, total+total/2)
-	}
-	l.edges = l.edges[:total]
-	// Placed from the back of each token's room: first[i+1] counts down to where token i's room begins.
-	place := func(i int, e edge) {
-		l.first[i+1]--
-		l.edges[l.first[i+1]] = e
-		l.all.join(l.asked[e.set])
-	}
-	for i := range l.tokens {
-		if s := special.of(&l.tokens[i], l.text); s >= 0 {
-			place(i, edge{from: int32(i), to: int32(i + 1), set: s})
-		}
-	}
-	for i := range found {
-		m := &found[i]
-		place(int(m.First), edge{from: m.First, to: m.Last + 1, set: m.Value, disguise: m.Disguise, form: m.Form})
-	}
-	for _, n := range l.named {
-		set := special.name
-		switch {
-		case n.full && n.swedish:
-			set = special.swedishName
-		case n.full:
-			set = special.fullName
-		}
-		place(int(n.start), edge{from: n.start, to: n.end, set: set})
-	}
-	// Now first[i+1] is the beginning of token i's room: move down by one.
-	copy(l.first, l.first[1:l.n+1])
-	l.first[l.n] = int32(total)
+func (l *lattice) add(e edge) {
+	l.edges = append(l.edges, e)
+	l.all.join(l.asked[e.set])
 }
 
 // people finds the tokens of those who are named.
@@ -157,14 +131,14 @@ func (l *lattice) people(people []person) {
 // sentences numbers the sentences: a full stop, a question or exclamation mark, a line break or a colon after a word ends one. An emoji
 // ends none.
 func (l *lattice) sentences(s string) {
-	l.sent, l.asks = l.sent[:0], l.asks[:0]
+	l.sent, l.asks, l.asking = l.sent[:0], l.asks[:0], false
 	now := int32(0)
 	l.asks = append(l.asks, false)
 	for i := range l.tokens {
 		t := &l.tokens[i]
 		if i > 0 && t.Before.Has(text.Newline|text.Stop|text.Question|text.Exclaim) && !l.abbreviated(i) {
 			if t.Before.Has(text.Question) {
-				l.asks[now] = true
+				l.asks[now], l.asking = true, true
 			}
 			now++
 			l.asks = append(l.asks, false)
@@ -174,7 +148,7 @@ func (l *lattice) sentences(s string) {
 	if l.n > 0 {
 		for _, r := range s[l.tokens[l.n-1].Span.End:] {
 			if r == '?' {
-				l.asks[now] = true
+				l.asks[now], l.asking = true, true
 				break
 			}
 		}
@@ -196,6 +170,16 @@ func (l *lattice) abbreviated(i int) bool {
 
 // specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
 type specialSets struct{ number, money, mention, hashtag, link, symbol, name, fullName, swedishName int32 }
+
+func (s *specialSets) person(n *named) int32 {
+	switch {
+	case n.full && n.swedish:
+		return s.swedishName
+	case n.full:
+		return s.fullName
+	}
+	return s.name
+}
 
 func (s *specialSets) of(t *text.Token, whole string) int32 {
 	switch t.Kind {

@@ -29,6 +29,10 @@ import (
 // Parts joined by & all stand in the same sentence, in any order; parts joined by && anywhere in the comment. {?} is a part by
 // itself: the sentence is a question.
 type pattern struct {
+	// needs are the classes that the pattern cannot match without, the rarest first.
+	needs  []int
+	rarest [4]uint16 // the first of needs; where there are fewer, the last more than once
+	asks   bool      // there must be a question
 	parts  []part
 	source string
 	costly bool // no word of it is rare: it is tried on nearly every comment
@@ -83,6 +87,10 @@ func (s *classSet) hasAll(classes []int) bool {
 		}
 	}
 	return true
+}
+
+func (s *classSet) hasFour(c *[4]uint16) bool {
+	return s.has(int(c[0])) && s.has(int(c[1])) && s.has(int(c[2])) && s.has(int(c[3]))
 }
 
 // chunk is 64 classes of a set, of which some are in it. Most sets have but a few such.

@@ -36,7 +36,7 @@ func (p *Policy) routeOf(s *scratch) Route {
 	best, most := NoRoute, 0
 	for i := range p.judge.routes {
 		r := &p.judge.routes[i]
-		if !r.topic.possible(&s.lattice.all) || !s.matcher.somewhere(r.find) || s.matcher.somewhere(r.unless) {
+		if !r.topic.possible(&s.lattice) || !s.matcher.somewhere(r.find) || s.matcher.somewhere(r.unless) {
 			continue
 		}
 		if n := s.matcher.times(r.topic); n > most {
@@ -61,7 +61,7 @@ func (m *matcher) times(p *pattern) (n int) {
 // somewhere tells whether one of the patterns matches in the comment.
 func (m *matcher) somewhere(ps []*pattern) bool {
 	for _, p := range ps {
-		if p.possible(&m.l.all) {
+		if p.possible(m.l) {
 			if _, ok := m.whole(p, 0); ok {
 				return true
 			}
