@@ -55,7 +55,7 @@ func newHook(t testing.TB, change func(*facebook.WebhookConfig)) *hook {
 	h := &hook{}
 	core, logs := observer.New(zap.DebugLevel)
 	h.logs = logs
-	cfg := facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: map[string]platforms.Channel{pageID: channel()},
+	cfg := facebook.WebhookConfig{AppSecret: secret, VerifyToken: verify, Channels: map[string]platforms.Channel{pageID: channel(), instagramChannel().Account: instagramChannel()},
 		Sink: func(_ context.Context, events []platforms.Event) error {
 			h.calls++
 			h.events = append(h.events, events...)
@@ -400,6 +400,8 @@ func FuzzDelivery(f *testing.F) {
 	f.Add(body(`{"item":"comment","verb":"remove","comment_id":1e9,"post_id":null}`))
 	f.Add([]byte(`{"object":"page","entry":[{"id":` + pageID + `,"time":"x","changes":[null,[],{"field":"feed"}]}]}`))
 	f.Add([]byte("{\"object\":\"page\",\"entry\":[{\"id\":\"" + pageID + "\",\"changes\":[{\"field\":\"feed\",\"value\":{\"item\":\"comment\",\"verb\":\"edited\",\"comment_id\":\"1\",\"message\":\"\xff\x00\"}}]}]}"))
+	f.Add(instagramBody(`{"id":"179","text":"hej","from":{"id":"1","username":"a"},"media":{"id":"180"}}`))
+	f.Add(instagramBody(`{"id":179,"text":[],"from":null,"media":[],"parent_id":{}}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		h := newHook(t, nil)
 		w := h.post(b)
