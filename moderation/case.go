@@ -30,7 +30,7 @@ func (m *Moderator) Case(ctx context.Context, id int64) (Case, error) {
 			StateAt: c.stateAt, StateBy: c.stateBy, Received: c.received, Record: c.record, Capabilities: m.Capabilities(c.ref.Channel),
 			Post: platforms.Post{Platform: c.ref.Platform, Channel: c.ref.Channel, ID: c.post}}
 		g := gatherer{m: m, tx: tx, c: c, k: &k}
-		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.history, g.repetition, g.strikes, g.replies} {
+		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.history, g.repetition, g.strikes, g.replies, g.postDecisions, g.storm} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -53,9 +53,10 @@ type gatherer struct {
 
 func (g gatherer) post() error {
 	var posted int64
-	err := g.tx.QueryRow(`SELECT text, permalink, posted_at FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
-		string(g.c.ref.Platform), g.c.ref.Channel, g.c.post).Scan(&g.k.Post.Text, &g.k.Post.Permalink, &posted)
-	g.k.Post.Posted = store.FromTime(posted)
+	var closed int64
+	err := g.tx.QueryRow(`SELECT text, permalink, posted_at, closed_at FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
+		string(g.c.ref.Platform), g.c.ref.Channel, g.c.post).Scan(&g.k.Post.Text, &g.k.Post.Permalink, &posted, &closed)
+	g.k.Post.Posted, g.k.Closed = store.FromTime(posted), store.FromTime(closed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -188,6 +189,10 @@ func (g gatherer) repetition() error {
 func (g gatherer) strikes() error {
 	limit, window := g.m.Policy().Strikes()
 	w := walk{m: g.m, tx: g.tx, now: g.m.now()}
+	var err error
+	if g.k.Muted, g.k.Reported, err = doneBefore(g.tx, g.c); err != nil {
+		return err
+	}
 	n, err := w.strikes(g.c, window)
 	if !g.c.violationAt.IsZero() {
 		n++
@@ -238,12 +243,11 @@ func (m *Moderator) AuthorHistory(ctx context.Context, platform platforms.Platfo
 			return ErrNotFound
 		}
 		v.First = store.FromTime(*first)
-		var blocks int
-		if err := tx.QueryRow(`SELECT count(*) FROM outbox o JOIN comments c ON c.id = o.comment WHERE c.platform = $1 AND c.author_id = $2
-			AND o.action = 'block' AND o.state = 'done'`, string(platform), authorID).Scan(&blocks); err != nil {
+		if err := tx.QueryRow(`SELECT coalesce(sum(o.action = 'block'), 0) > 0, coalesce(sum(o.action = 'mute'), 0) > 0 FROM outbox o JOIN comments c ON c.id = o.comment
+			WHERE c.platform = $1 AND c.author_id = $2 AND o.action IN ('block', 'mute') AND o.state = 'done'`, string(platform), authorID).
+			Scan(&v.Blocked, &v.Muted); err != nil {
 			return err
 		}
-		v.Blocked = blocks > 0
 		return m.recent(tx, &v)
 	})
 	if err != nil {

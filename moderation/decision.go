@@ -28,7 +28,15 @@ const (
 
 // The actions beside: they are decided, recorded and done like the others, and leave how the comment stands, and its flag, as they are.
 const (
-	Reply Action = "reply" // answer the comment or its author (svara)
+	Reply  Action = "reply"  // answer the comment or its author (svara)
+	Mute   Action = "mute"   // stop seeing its author; everybody else still does (tysta)
+	Report Action = "report" // report it to the platform's own moderators (anmäl)
+)
+
+// The actions on a post. See [Moderator.CloseComments].
+const (
+	Close Action = "close" // close a post for new comments (stäng kommentarerna)
+	Open  Action = "open"  // open it again (öppna kommentarerna)
 )
 
 // Valid tells whether a is an action.
@@ -41,10 +49,10 @@ func (a Action) Valid() bool {
 }
 
 // beside tells whether a leaves how the comment stands as it is.
-func (a Action) beside() bool { return a == Reply }
+func (a Action) beside() bool { return a == Reply || a == Mute || a == Report }
 
 // besides lists the actions beside, for SQL.
-const besides = `('reply')`
+const besides = `('reply', 'mute', 'report')`
 
 // removes tells whether a takes the comment from the public's sight, and so needs a record first.
 func (a Action) removes() bool { return a == Hide || a == Delete || a == Block }

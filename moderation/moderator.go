@@ -186,12 +186,18 @@ func (m *Moderator) Policy() *rules.Policy { return m.policy.Load() }
 // Channels lists the channels in the order of the configuration.
 func (m *Moderator) Channels() []platforms.Channel { return m.order }
 
-// Capabilities says what can be done on a channel: nothing, where there is no adapter.
+// Capabilities says what can be done on a channel: nothing where there is no adapter, and nothing that its adapter has no method for.
 func (m *Moderator) Capabilities(channel string) platforms.Capabilities {
-	if a, ok := m.cfg.Adapters[channel]; ok {
-		return a.Capabilities()
+	a, ok := m.cfg.Adapters[channel]
+	if !ok {
+		return platforms.Capabilities{}
 	}
-	return platforms.Capabilities{}
+	can := a.Capabilities()
+	_, mutes := a.(Muter)
+	_, reports := a.(Reporter)
+	_, closes := a.(Closer)
+	can.Mute, can.Report, can.CloseComments = can.Mute && mutes, can.Report && reports, can.CloseComments && closes
+	return can
 }
 
 // Media returns a kept picture or film by its SHA-256.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -81,13 +82,13 @@ type dispatcher struct {
 	wake chan struct{}
 
 	mu     sync.Mutex
-	busy   map[int64]bool       // comments being worked on; posts stand under the negative of their job's id
+	busy   map[string]bool      // what is being worked on: see job.key
 	load   map[string]int       // jobs under way on each channel
 	paused map[string]time.Time // until when each channel wants no calls
 }
 
 func newDispatcher(m *Moderator) *dispatcher {
-	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[int64]bool{}, load: map[string]int{}, paused: map[string]time.Time{}}
+	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[string]bool{}, load: map[string]int{}, paused: map[string]time.Time{}}
 }
 
 func (d *dispatcher) wakeUp() {
@@ -128,7 +129,8 @@ func (d *dispatcher) run(ctx context.Context) {
 }
 
 // due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
-// may: a restore never overtakes its hide, nor the answer that tells of it. An answer that must be tried again holds nothing else up. Each channel gets as many as it could begin, beside those that it is busy with: however much
+// may: a restore never overtakes its hide, nor the answer that tells of it. What is beside the comment's fate – an answer, a report –
+// and must be tried again holds nothing else up. Each channel gets as many as it could begin, beside those that it is busy with: however much
 // waits for a channel that is throttled or slow, it takes no place from the others.
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
@@ -136,7 +138,7 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, error LIKE $3 || '%', since FROM (
 			SELECT *, row_number() OVER (PARTITION BY channel ORDER BY priority DESC, id) AS place FROM outbox o
 			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
-			AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply')))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
+			AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
 		if err != nil {
 			return err
 		}
@@ -169,12 +171,15 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 // says tells whether the job is to send an answer.
 func (j job) says() bool { return j.action == "reply" || j.action == "private-reply" }
 
-func (j job) key() int64 {
+// key names what the job works on: two jobs of one key are never under way at once.
+func (j job) key() string {
 	if j.comment == 0 {
-		return -j.id
+		return j.channel + " " + j.argument // a post
 	}
-	return j.comment
+	return commentKey(j.comment)
 }
+
+func commentKey(id int64) string { return strconv.FormatInt(id, 10) }
 
 // begin reserves a job, unless its comment is being worked on, its channel is full, or the channel wants no calls.
 func (d *dispatcher) begin(j job) bool {
@@ -200,7 +205,7 @@ func (d *dispatcher) end(j job) {
 func (d *dispatcher) working(comment int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.busy[comment]
+	return d.busy[commentKey(comment)]
 }
 
 // pause lets a channel rest.
@@ -245,7 +250,7 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
 	look := m.db.View
 	switch j.action {
-	case "delete", "block", "reply", "private-reply":
+	case "delete", "block", "reply", "private-reply", "mute", "report":
 		look = m.db.Update
 	}
 	var n int
@@ -285,8 +290,11 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	if !ok {
 		return outcome{err: fmt.Errorf("%w: no adapter for channel %s", platforms.ErrNotPermitted, j.channel)}
 	}
-	if j.action == "post" {
+	switch j.action {
+	case "post":
 		return m.readPost(ctx, adapter, j)
+	case "close", "open":
+		return closePost(ctx, adapter, j)
 	}
 	var c *comment
 	err := m.db.View(ctx, func(tx *store.Tx) (err error) { c, err = loadID(tx, j.comment); return err })
@@ -298,6 +306,10 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return unlessGone(outcome{result: "done", err: adapter.Block(ctx, c.author)})
 	case "reply", "private-reply":
 		return m.say(ctx, adapter, j, c)
+	case "mute":
+		return unlessGone(outcome{result: "done", err: mute(ctx, adapter, c.author)})
+	case "report":
+		return unlessGone(outcome{result: "done", err: m.report(ctx, adapter, j, c)})
 	}
 	now, err := adapter.Fetch(ctx, c.ref)
 	if errors.Is(err, platforms.ErrGone) {
@@ -363,6 +375,29 @@ func (m *Moderator) remove(ctx context.Context, adapter Adapter, j job, now plat
 	return outcome{result: "done", state: Hidden, err: err}
 }
 
+// mute asks an adapter that can to mute an author.
+func mute(ctx context.Context, adapter Adapter, author platforms.Author) error {
+	if muter, ok := adapter.(Muter); ok {
+		return muter.Mute(ctx, author)
+	}
+	return platforms.ErrUnsupported
+}
+
+// report reports a comment, by the gravest category of what was decided, where the adapter can.
+func (m *Moderator) report(ctx context.Context, adapter Adapter, j job, c *comment) error {
+	reporter, ok := adapter.(Reporter)
+	if !ok {
+		return platforms.ErrUnsupported
+	}
+	var category string
+	if err := m.db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT category FROM decisions WHERE id = $1`, j.decision).Scan(&category)
+	}); err != nil {
+		return err
+	}
+	return reporter.Report(ctx, c.ref, category, j.argument)
+}
+
 // readPost reads a post that citizens comment on, so that reviewers see it.
 func (m *Moderator) readPost(ctx context.Context, adapter Adapter, j job) outcome {
 	post, err := adapter.FetchPost(ctx, j.argument)
@@ -421,7 +456,7 @@ func (w *walk) finish(j job, o outcome) error {
 			zap.String("result", o.result), zap.String("record", j.record), zap.Duration("after", w.now.Sub(j.since)))
 	})
 	if j.comment == 0 {
-		return nil
+		return w.postAnswered(j, o)
 	}
 	w.changes = append(w.changes, Change{Kind: "settled", Comment: j.comment})
 	c, err := loadID(w.tx, j.comment)
@@ -522,6 +557,11 @@ func (w *walk) postpone(j job, cause error) error {
 		w.m.log.Warn("outbox: not done", zap.Int64("job", j.id), zap.String("channel", j.channel), zap.String("action", j.action),
 			zap.Int("attempts", j.attempts+counts), zap.Bool("dead_letter", dead), zap.Time("again", at), zap.Error(cause))
 	})
+	if dead && (j.says() || j.action == "close" || j.action == "open") {
+		if err := w.undone(j, cause); err != nil {
+			return err
+		}
+	}
 	if !dead || j.comment == 0 || j.action == "capture" {
 		return nil
 	}
@@ -531,11 +571,6 @@ func (w *walk) postpone(j job, cause error) error {
 	}
 	if err := w.note(c, w.now, "failed:"+j.action, "", cause.Error()); err != nil {
 		return err
-	}
-	if j.says() {
-		if err := w.unsaid(j, cause); err != nil {
-			return err
-		}
 	}
 	d, err := w.decisionOn(c)
 	if err != nil {

@@ -301,7 +301,7 @@ func (w *walk) possible(c *comment, r Resolution) error {
 	can := w.m.Capabilities(c.ref.Channel)
 	refused := func(why string) error { return fmt.Errorf("%w: %s", ErrInvalid, why) }
 	switch r.Action {
-	case Hide, Block, Delete, Restore, Route, Reply:
+	case Hide, Block, Delete, Restore, Route, Reply, Report:
 		if gone {
 			return refused("the comment is no longer on the platform")
 		}
@@ -315,10 +315,33 @@ func (w *walk) possible(c *comment, r Resolution) error {
 		return refused("the platform can't block")
 	case r.Action == Block && c.author.ID == "":
 		return refused("the platform did not say who the author is")
+	case r.Action == Mute && !can.Mute:
+		return refused("the platform can't mute")
+	case r.Action == Mute && c.author.ID == "":
+		return refused("the platform did not say who the author is")
+	case r.Action == Report && !can.Report:
+		return refused("the platform takes no reports")
 	case r.Action == Restore && c.state != Hidden:
 		return refused("the comment is not hidden")
 	}
+	muted, reported, err := doneBefore(w.tx, c)
+	switch {
+	case err != nil:
+		return err
+	case r.Action == Mute && muted:
+		return refused("the author is muted")
+	case r.Action == Report && reported:
+		return refused("the comment is reported")
+	}
 	return nil
+}
+
+// doneBefore tells whether the comment's author was muted, and the comment reported, or is about to be.
+func doneBefore(tx *store.Tx, c *comment) (muted, reported bool, err error) {
+	err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND action = 'report' AND state IN ('waiting', 'done')),
+		$3 <> '' AND EXISTS (SELECT 1 FROM outbox o JOIN comments c ON c.id = o.comment WHERE c.platform = $2 AND c.author_id = $3 AND o.channel = $4
+		AND o.action = 'mute' AND o.state IN ('waiting', 'done'))`, c.id, string(c.ref.Platform), c.author.ID, c.ref.Channel).Scan(&reported, &muted)
+	return muted, reported, err
 }
 
 // apply does in our books what a person decided.
@@ -381,6 +404,11 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 			return err
 		}
 		return w.enqueueReply(d, r)
+	case Mute, Report:
+		if err := w.keep(c, d); err != nil {
+			return err
+		}
+		return w.enqueue(d, string(d.action), r.Reason, undo)
 	case Escalate:
 		d.escalate = true
 		if err := w.keep(c, d); err != nil {
@@ -490,7 +518,7 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 // takeBack cancels what still waits, and reverses what was done.
 func (w *walk) takeBack(c *comment, id int64, action Action, record string) error {
 	var done int
-	if err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('delete', 'block', 'reply')`, id).
+	if err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('delete', 'block', 'reply', 'private-reply', 'mute', 'report')`, id).
 		Scan(&done); err != nil {
 		return err
 	}

@@ -231,8 +231,8 @@ func (w *walk) recordReply(j job, c *comment) (string, error) {
 	return w.m.archive.Append(w.tx, r)
 }
 
-// unsaid writes into the record of an answer that it could not be sent.
-func (w *walk) unsaid(j job, cause error) error {
+// undone writes into the record of what we said, or did to a post, that the platform would not.
+func (w *walk) undone(j job, cause error) error {
 	record := j.record
 	if err := w.tx.QueryRow(`SELECT record_id FROM outbox WHERE id = $1`, j.id).Scan(&record); err != nil || record == "" {
 		return err

@@ -79,6 +79,15 @@ type Case struct {
 	// Suggested are the team's templates, filled in for this comment. Language is the one to answer in: "sv" or "en".
 	Suggested []Suggestion
 	Language  string
+	// Muted and Reported tell that the author was muted and the comment reported, or is about to be.
+	Muted, Reported bool
+	// Closed is since when the post takes no new comments, by our doing; zero when it takes them. Closing is true while the platform has
+	// not yet done what was last decided of it. PostDecisions lists who closed and opened it, the oldest first.
+	Closed        time.Time
+	Closing       bool
+	PostDecisions []PostDecision
+	// Storm is set when the post draws far more flagged and hidden comments than usual.
+	Storm *Storm
 	// Sent is what was answered, the oldest first.
 	Sent      []Sent
 	History   []HistoryEntry
@@ -136,6 +145,7 @@ type AuthorView struct {
 	Strikes  int
 	Limit    int
 	Blocked  bool
+	Muted    bool
 	Recent   []AuthorComment
 }
 
