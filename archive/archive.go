@@ -204,8 +204,7 @@ func (a *Archive) Append(tx *store.Tx, r Record) (string, error) {
 		c.decidedBy, c.posted, c.received, c.decided); err != nil {
 		return "", fmt.Errorf("archive: index record: %w", err)
 	}
-	textWords, authorWords := index(tx, r.Text, r.Author.Name)
-	if _, err := tx.Exec(`INSERT INTO archive_words (rowid, stems, author) VALUES ($1, $2, $3)`, leaf, textWords, authorWords); err != nil {
+	if err := indexWords(tx, leaf, r.Text, r.Author.Name); err != nil {
 		return "", fmt.Errorf("archive: index words: %w", err)
 	}
 	return r.ID, nil
@@ -312,4 +311,78 @@ func spaced(words []string) string {
 		return ""
 	}
 	return " " + strings.Join(words, " ") + " "
+}
+
+// Begun tells whether a database holds a log: whoever opens it then needs the key that signed it.
+func Begun(ctx context.Context, db *store.DB) (bool, error) {
+	var n int
+	err := db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM log_checkpoints LIMIT 1) AS first`).Scan(&n)
+	})
+	if err != nil {
+		return false, fmt.Errorf("archive: %w", err)
+	}
+	return n > 0, nil
+}
+
+// IndexWords makes the index of words anew for the records that it lacks, from what they say: after the books were moved to another
+// database. progress, when given, is told how many are done.
+func (a *Archive) IndexWords(ctx context.Context, progress func(done int64)) error {
+	var done int64
+	for {
+		n, err := a.indexSome(ctx)
+		if err != nil {
+			return fmt.Errorf("archive: index words: %w", err)
+		}
+		if n == 0 {
+			return nil
+		}
+		if done += int64(n); progress != nil {
+			progress(done)
+		}
+	}
+}
+
+// indexSome indexes the next few records that are not indexed.
+func (a *Archive) indexSome(ctx context.Context) (n int, err error) {
+	err = a.db.Update(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT r.leaf, r.author_name, e.body FROM archive_records r JOIN archive_entries e ON e.leaf = r.leaf
+			WHERE r.leaf > (SELECT coalesce(max(rowid), -1) FROM archive_words) ORDER BY r.leaf LIMIT 500`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		type words struct {
+			leaf         int64
+			text, author string
+		}
+		var found []words
+		for rows.Next() {
+			var w words
+			var body []byte
+			if err := rows.Scan(&w.leaf, &w.author, &body); err != nil {
+				return err
+			}
+			w.text = textOf(body)
+			found = append(found, w)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		for _, w := range found {
+			if err := indexWords(tx, w.leaf, w.text, w.author); err != nil {
+				return err
+			}
+		}
+		n = len(found)
+		return nil
+	})
+	return n, err
+}
+
+// indexWords enters what a record is found by.
+func indexWords(tx *store.Tx, leaf int64, text, author string) error {
+	textWords, authorWords := index(tx, text, author)
+	_, err := tx.Exec(`INSERT INTO archive_words (rowid, stems, author) VALUES ($1, $2, $3)`, leaf, textWords, authorWords)
+	return err
 }

@@ -22,7 +22,7 @@ func judgedBooks(t *testing.T, texts ...string) string {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	data := t.TempDir()
-	b, err := openBooks(ctx, data, demoOrigin)
+	b, err := openBooks(ctx, place{folder: data, origin: demoOrigin})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -207,7 +207,7 @@ func TestNothingPrivateIsLogged(t *testing.T) {
 // A log goes on with the key that it began with, or not at all.
 func TestBooksWithoutTheirKey(t *testing.T) {
 	dir := t.TempDir()
-	b, err := openBooks(context.Background(), dir, demoOrigin)
+	b, err := openBooks(context.Background(), place{folder: dir, origin: demoOrigin})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func TestBooksWithoutTheirKey(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, keyName)); err != nil {
 		t.Fatal(err)
 	}
-	if b, err := openBooks(context.Background(), dir, demoOrigin); err == nil {
+	if b, err := openBooks(context.Background(), place{folder: dir, origin: demoOrigin}); err == nil {
 		_ = b.db.Close()
 		t.Error("opened with a key that signed none of it")
 	}

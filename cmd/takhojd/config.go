@@ -17,6 +17,9 @@ import (
 type Config struct {
 	// Data is the folder of the database and the log's signing key. It is made where it is missing.
 	Data string `yaml:"data"`
+	// Database is where a PostgreSQL address is, postgres://user:password@host/name?search_path=schema; it holds a password, so it does not
+	// stand here. Empty is takhojd.db in the data folder, which then holds the signing key alone.
+	Database Secret `yaml:"database"`
 	// Authority is whose records these are, in people's words.
 	Authority string `yaml:"authority"`
 	// Origin names the hash log, on the first line of every checkpoint: a name that is the authority's alone, as a domain name. It is
@@ -169,7 +172,7 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, false)) // without the source: it may hold a secret
 	}
 	folder := filepath.Dir(path)
-	for _, p := range []*string{&c.Data, &c.Policy, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File,
+	for _, p := range []*string{&c.Data, &c.Policy, &c.Database.File, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File,
 		&c.X.ConsumerKey.File, &c.X.ConsumerSecret.File, &c.X.Bearer.File} {
 		within(folder, p)
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 )
@@ -20,27 +18,33 @@ func (d *dataFlags) add(c *cobra.Command) {
 
 // with opens the books, runs fn and closes them. The books must be there already: a wrong path is an error, not a new archive.
 func (d *dataFlags) with(ctx context.Context, fn func(*books) error) error {
-	folder, origin := d.data, demoOrigin
-	switch {
-	case d.config != "" && d.data != "":
-		return usageError{errors.New("--config or --data, not both")}
-	case d.config != "":
-		cfg, err := loadConfig(d.config)
-		if err != nil {
-			return err
-		}
-		folder, origin = cfg.Data, cfg.Origin
-	case d.data == "":
-		return usageError{errors.New("where are the books? --config FILE or --data DIR")}
+	at, err := d.place()
+	if err != nil {
+		return err
 	}
-	for _, name := range []string{databaseName, keyName} {
-		if _, err := os.Stat(filepath.Join(folder, name)); err != nil {
-			return fmt.Errorf("no books in %s: %w", folder, err)
-		}
+	if at.missing() {
+		return fmt.Errorf("no books in %s: it lacks %s or %s", at.folder, keyName, databaseName)
 	}
-	b, err := openBooks(ctx, folder, origin)
+	b, err := openBooks(ctx, at)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(b), b.db.Close())
+}
+
+// place is where the flags say that the books are.
+func (d *dataFlags) place() (place, error) {
+	switch {
+	case d.config != "" && d.data != "":
+		return place{}, usageError{errors.New("--config or --data, not both")}
+	case d.config != "":
+		cfg, err := loadConfig(d.config)
+		if err != nil {
+			return place{}, err
+		}
+		return cfg.place()
+	case d.data == "":
+		return place{}, usageError{errors.New("where are the books? --config FILE or --data DIR")}
+	}
+	return place{folder: d.data, origin: demoOrigin}, nil
 }

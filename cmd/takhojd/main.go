@@ -10,6 +10,7 @@
 //	takhojd policy      test and lint the policy file
 //	takhojd backtest    what another policy would have done with the comments that came
 //	takhojd learn       train the second reader anew, and measure it
+//	takhojd migrate     move the books to another database
 //	takhojd doctor      is everything as it must be?
 package main
 
@@ -52,7 +53,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		backtestCommand(), learnCommand(), doctorCommand())
+		backtestCommand(), learnCommand(), migrateCommand(), doctorCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

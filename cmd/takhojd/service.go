@@ -39,30 +39,81 @@ type books struct {
 	archive *archive.Archive
 }
 
-// openBooks opens the database in a data folder, and the log with its key.
-func openBooks(ctx context.Context, data, origin string) (*books, error) {
-	if err := os.MkdirAll(data, 0o700); err != nil {
+// place is where books are: the folder of the key, and the database, which is a file in that folder unless it is said to be elsewhere.
+type place struct {
+	folder, origin string
+	// server is a PostgreSQL address, or empty.
+	server string
+}
+
+// place is where the configuration wants the books.
+func (c Config) place() (place, error) {
+	server, err := c.Database.Read()
+	if err != nil {
+		return place{}, fmt.Errorf("database: %w", err)
+	}
+	return place{folder: c.Data, origin: c.Origin, server: server}, nil
+}
+
+// database is what store.Open is told.
+func (p place) database() string {
+	if p.server != "" {
+		return p.server
+	}
+	return filepath.Join(p.folder, databaseName)
+}
+
+// missing tells whether there are no books yet; a server's are made when they are opened.
+func (p place) missing() bool {
+	_, err := os.Stat(filepath.Join(p.folder, keyName))
+	if p.server == "" && err == nil {
+		_, err = os.Stat(p.database())
+	}
+	return errors.Is(err, os.ErrNotExist)
+}
+
+// openBooks opens the database and the log with its key, and makes what is missing.
+func openBooks(ctx context.Context, at place) (_ *books, err error) {
+	if err := os.MkdirAll(at.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("data folder: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(data, keyName)); errors.Is(err, os.ErrNotExist) {
-		if _, err := os.Stat(filepath.Join(data, databaseName)); err == nil {
-			// A new key would sign from here on, and all that the old one signed would no longer verify.
-			return nil, fmt.Errorf("%s holds %s but not %s, which signed its log: put the key back from the backup", data, databaseName, keyName)
+	keyFile := filepath.Join(at.folder, keyName)
+	_, noKey := os.Stat(keyFile)
+	if errors.Is(noKey, os.ErrNotExist) && at.server == "" {
+		if _, err := os.Stat(at.database()); err == nil {
+			return nil, keyGone(at)
 		}
 	}
-	key, err := archive.OpenKey(filepath.Join(data, keyName), origin)
+	db, err := store.Open(ctx, at.database())
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Open(ctx, filepath.Join(data, databaseName))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}()
+	if errors.Is(noKey, os.ErrNotExist) {
+		if begun, err := archive.Begun(ctx, db); err != nil {
+			return nil, err
+		} else if begun {
+			return nil, keyGone(at)
+		}
+	}
+	key, err := archive.OpenKey(keyFile, at.origin)
 	if err != nil {
 		return nil, err
 	}
 	a, err := archive.New(db, key)
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
 	return &books{db: db, archive: a}, nil
+}
+
+// keyGone: a new key would sign from here on, and all that the old one signed would no longer verify.
+func keyGone(at place) error {
+	return fmt.Errorf("%s does not hold %s, which signed the log of these books: put the key back from the backup", at.folder, keyName)
 }
 
 // service is the bot with its console: all of it that runs.
@@ -92,7 +143,11 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 	if s.policy, err = loadPolicy(cfg.Policy); err != nil {
 		return nil, err
 	}
-	if s.books, err = openBooks(ctx, cfg.Data, cfg.Origin); err != nil {
+	at, err := cfg.place()
+	if err != nil {
+		return nil, err
+	}
+	if s.books, err = openBooks(ctx, at); err != nil {
 		return nil, err
 	}
 	defer func() {
@@ -101,6 +156,9 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 		}
 	}()
 	if s.lock, err = lockBooks(cfg.Data); err != nil {
+		return nil, err
+	}
+	if err = s.db.Serve(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.connect(); err != nil {

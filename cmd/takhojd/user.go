@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -28,12 +26,12 @@ func userCommand() *cobra.Command {
 // accounts opens the accounts. Unlike the archive's commands, `user add` comes before the first start: it makes the books of --config.
 func (d *dataFlags) accounts(ctx context.Context, fn func(*console.Accounts) error) error {
 	if d.config != "" && d.data == "" {
-		cfg, err := loadConfig(d.config)
+		at, err := d.place()
 		if err != nil {
 			return err
 		}
-		if _, err := os.Stat(filepath.Join(cfg.Data, databaseName)); errors.Is(err, os.ErrNotExist) {
-			b, err := openBooks(ctx, cfg.Data, cfg.Origin)
+		if at.missing() {
+			b, err := openBooks(ctx, at)
 			if err != nil {
 				return err
 			}

@@ -29,6 +29,10 @@ type engine interface {
 	broken(*sql.Conn) bool
 	// size is a query for the bytes that the database takes on disk.
 	size() string
+	// numberOn lets a table's identity go on after its highest id; "" where it does so by itself.
+	numberOn(table string) string
+	// alone takes a lock that the connection holds until it ends, and tells in one row whether it got it; "" where a file is locked instead.
+	alone() string
 	// closing is called when the writer has stopped.
 	closing(*sql.DB)
 }

@@ -23,6 +23,9 @@ type postgres struct {
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
 const writersLock = 0x7a6b68
 
+// servingLock is the same for the process that serves the schema.
+const servingLock = 0x7a6b69
+
 func (p *postgres) name() string {
 	u, err := url.Parse(p.address)
 	if err != nil {
@@ -129,6 +132,14 @@ func (p *postgres) broken(conn *sql.Conn) bool {
 
 func (p *postgres) size() string {
 	return "SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'"
+}
+
+func (p *postgres) numberOn(table string) string {
+	return fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%s.%s', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM %[2]s), false)", p.schema, table)
+}
+
+func (p *postgres) alone() string {
+	return fmt.Sprintf("SELECT pg_try_advisory_lock(%d, hashtext('%s'))", servingLock, p.schema)
 }
 
 func (p *postgres) closing(*sql.DB) {}

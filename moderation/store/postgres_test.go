@@ -205,3 +205,40 @@ func TestAddressesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// One process serves; the next may when the first has gone, and the first serves on when its connection was cut.
+func TestOneProcessServes(t *testing.T) {
+	needPostgreSQL(t)
+	ctx, where := context.Background(), storetest.Where(t, t.TempDir())
+	openHere := func() *store.DB {
+		db, err := store.Open(ctx, where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = db.Close() })
+		return db
+	}
+	first, second := openHere(), openHere()
+	if err := first.Serve(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Serve(ctx); !errors.Is(err, store.ErrServed) {
+		t.Errorf("a second one serves: %v", err)
+	}
+	if err := second.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	durable(t, first, "after the cut")
+	if err := second.Serve(ctx); !errors.Is(err, store.ErrServed) {
+		t.Errorf("a second one serves after the first was cut: %v", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Serve(ctx); err != nil {
+		t.Errorf("nobody serves, and yet: %v", err)
+	}
+}

@@ -87,5 +87,9 @@ func (f *sqliteFile) size() string {
 	return "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
 }
 
+func (f *sqliteFile) numberOn(string) string { return "" }
+
+func (f *sqliteFile) alone() string { return "" }
+
 // closing folds the write-ahead log into the file, so that the file alone can be copied.
 func (f *sqliteFile) closing(write *sql.DB) { _, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)") }
