@@ -364,12 +364,16 @@ func TestWhatIsRegrettedWithinTheMinute(t *testing.T) {
 	if e := heard.hears(t, platforms.Edited, edited.ID); e.Comment.Text != "elak" {
 		t.Errorf("edited into %q", e.Comment.Text)
 	}
+	last := g.write(t, platformtest.Comment{Text: "den sista"})
+	heard.hears(t, platforms.Edited, last.ID) // it has looked once more by now
 	heard.mu.Lock()
 	defer heard.mu.Unlock()
+	times := map[string]int{}
 	for _, e := range heard.events {
-		if e.Comment.Ref.Comment == stays.ID {
-			t.Errorf("what stays was told as %s", e.Kind)
-		}
+		times[e.Comment.Ref.Comment]++
+	}
+	if times[stays.ID] != 0 || times[removed.ID] != 1 || times[edited.ID] != 1 {
+		t.Errorf("of what stays %d events, of what was removed %d, of what was edited %d", times[stays.ID], times[removed.ID], times[edited.ID])
 	}
 }
 

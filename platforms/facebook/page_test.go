@@ -863,6 +863,39 @@ func TestCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestATokenThatEndsSoon is told before it is an outage.
+func TestATokenThatEndsSoon(t *testing.T) {
+	for name, c := range map[string]struct {
+		token string
+		ends  time.Time
+		ok    bool
+	}{
+		"never":              {`"expires_at":0,"data_access_expires_at":0`, time.Time{}, true},
+		"in two months":      {fmt.Sprintf(`"expires_at":%d`, noon.AddDate(0, 2, 0).Unix()), noon.AddDate(0, 2, 0), true},
+		"in three days":      {fmt.Sprintf(`"expires_at":%d`, noon.AddDate(0, 0, 3).Unix()), noon.AddDate(0, 0, 3), false},
+		"the consent lapses": {fmt.Sprintf(`"expires_at":0,"data_access_expires_at":%d`, noon.AddDate(0, 0, 2).Unix()), noon.AddDate(0, 0, 2), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				switch {
+				case strings.HasSuffix(r.URL.Path, "/debug_token"):
+					_, _ = io.WriteString(w, `{"data":{"type":"PAGE","is_valid":true,`+c.token+`,"scopes":[]}}`)
+				case strings.HasSuffix(r.URL.Path, "/me"):
+					_, _ = io.WriteString(w, `{"id":"`+pageID+`"}`)
+				default:
+					_, _ = io.WriteString(w, `{"data":[]}`)
+				}
+			}))
+			t.Cleanup(server.Close)
+			checks := newPage(t, server.URL, func(cfg *facebook.Config) { cfg.Now = func() time.Time { return noon } }).Check(soon(t))
+			token := checks[0]
+			if token.Name != "token" || token.OK != c.ok || !token.Expires.Equal(c.ends) || !strings.Contains(token.EN, "PAGE") {
+				t.Errorf("%+v", token)
+			}
+		})
+	}
+}
+
 func TestPageConfigIsChecked(t *testing.T) {
 	good := facebook.Config{Channel: channel(), PageToken: "t"}
 	for name, change := range map[string]func(*facebook.Config){
