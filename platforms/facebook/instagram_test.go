@@ -437,6 +437,22 @@ func TestInstagramCheckFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// TestASubscriptionThatNobodyShows is an account that is reached through its page.
+func TestASubscriptionThatNobodyShows(t *testing.T) {
+	g := newGram(t, nil)
+	for code, ok := range map[int]bool{100: true, 10: true, 32: false} {
+		if err := g.SetFaults(platformtest.Faults{Errors: []platformtest.Refusal{{Code: code, Action: "subscriptions"}}}); err != nil {
+			t.Fatal(err)
+		}
+		account := newInstagram(t, g.URL(), nil)
+		checks := account.Check(soon(t))
+		i := slices.IndexFunc(checks, func(c platforms.Check) bool { return c.Name == "webhook" })
+		if i < 0 || checks[i].OK != ok {
+			t.Errorf("code %d: %+v", code, checks)
+		}
+	}
+}
+
 // ours is a platform that knows the account, and else answers as it likes.
 type ours struct{ answers }
 

@@ -2,8 +2,10 @@
 // HTTP, delivers signed webhooks, shows the public what the public would see, and fails on demand.
 //
 // The world (world.go) knows what was said and done, whatever the API. A front turns an API's calls into acts on the world
-// and the world's changes into that API's deliveries: the Graph front (graph.go) for Facebook pages. What can go
-// wrong on the way is in [Faults].
+// and the world's changes into that API's deliveries: the Graph front (graph.go) for Facebook pages and, with instagram.go, for Instagram;
+// others for other platforms. What can go wrong on the way is in [Faults].
+//
+// [Conform] proves an adapter on it.
 //
 // What it guarantees to those who test with it:
 //
