@@ -277,16 +277,16 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileRoutes(v); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.file.Policy.SecondReader, p.file.Policy.SecondKey); err != nil {
-		return err
-	}
-	p.version = p.second.version(p.version)
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}
 	if err := p.compileLexicon(v, innocent); err != nil {
 		return err
 	}
+	if p.second, err = newSecond(v, p.lexicon.Words(), p.file.Policy.SecondReader, p.file.Policy.SecondKey); err != nil {
+		return err
+	}
+	p.version = p.second.version(p.version)
 	p.index(v)
 	p.unused = v.unused()
 	p.pool = &sync.Pool{New: func() any { return new(scratch) }}

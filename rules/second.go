@@ -15,19 +15,19 @@ const SecondReader = "second-reader"
 
 // second is the reader that has learnt (package learn), and what it needs to know of this policy. Without a model it says nothing.
 type second struct {
-	model *learn.Model
+	model *learn.Known
 	mode  Mode
 	key   float64                 // how likely a violation must be to it before patterns may hide; 0: they may alone
 	known classSet                // the lists' own classes; those that only a pattern has are no signs
 	signs [classWords * 64]uint32 // of the lists' own classes by number
 }
 
-func newSecond(v *vocabulary, mode Mode, key float64) (second, error) {
+func newSecond(v *vocabulary, words []string, mode Mode, key float64) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
 	}
-	s := second{model: m, mode: mode, key: key}
+	s := second{model: m.Know(words), mode: mode, key: key}
 	for name, n := range v.numbers {
 		if !strings.HasPrefix(name, "=") {
 			s.known.add(n)
@@ -46,7 +46,9 @@ func (r *second) version(policy string) string {
 // WithSecondReader is the policy with another second reader, for measuring; nil is none.
 func (p *Policy) WithSecondReader(m *learn.Model) *Policy {
 	other := *p
-	other.second.model = m
+	if other.second.model = nil; m != nil {
+		other.second.model = m.Know(p.lexicon.Words())
+	}
 	return &other
 }
 

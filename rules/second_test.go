@@ -104,6 +104,23 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 	}
 }
 
+// TestKnownWordsChangeNothing: the words worked out beforehand give the very same likelihood.
+func TestKnownWordsChangeNothing(t *testing.T) {
+	p := mustDefault(t)
+	m, err := learn.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.pool.Get().(*scratch)
+	for _, comment := range append(devTexts(t), "#sverige @region 112 idiot1 åäö", "") {
+		p.read(s, comment)
+		signs := p.second.signsOf(&s.lattice.all, nil)
+		if got, want := p.second.model.Violates(&s.folded, signs), m.Violates(&s.folded, signs); got != want {
+			t.Errorf("%q: %v, want %v", comment, got, want)
+		}
+	}
+}
+
 // It takes two keys to hide an opinion; what a detector found needs one.
 func TestTwoKeysToHideAnOpinion(t *testing.T) {
 	withKey := func(key float64) *Policy {

@@ -29,14 +29,18 @@ type walk struct {
 // token returns the features of t, the next token; the first ones, so many as whole says, are of whole words. They are valid until
 // the next call.
 func (w *walk) token(t *text.Token) (features []uint32, whole int) {
-	h := hashOf(t)
-	w.buf[0], w.buf[1], w.buf[2], w.buf[3] = h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(t.Before&^text.Space)+11, h)
-	w.before, w.last = w.last, h
-	n := wholes
+	n := len(w.whole(hashOf(t), t.Before))
 	if t.Kind == text.Word || t.Kind == text.Hashtag {
-		n += grams(w.buf[wholes:], t.Text[:min(len(t.Text), maxWord)])
+		n += grams(w.buf[wholes:], t.Text)
 	}
 	return w.buf[:n], wholes
+}
+
+// whole returns the features of the next token as a whole, by its hash and what stands before it.
+func (w *walk) whole(h uint32, gap text.Gap) []uint32 {
+	w.buf[0], w.buf[1], w.buf[2], w.buf[3] = h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(gap&^text.Space)+11, h)
+	w.before, w.last = w.last, h
+	return w.buf[:wholes]
 }
 
 // grams puts the hashes of the n-grams of s, with a space at either edge, in out, and says how many they are.
@@ -44,6 +48,7 @@ func grams(out []uint32, s string) (n int) {
 	if s == "" {
 		return 0
 	}
+	s = s[:min(len(s), maxWord)]
 	last := uint32(' ')<<8 | uint32(s[0]) // the bytes so far, the latest lowest
 	for i := 1; i < len(s); i++ {
 		last = last<<8 | uint32(s[i])

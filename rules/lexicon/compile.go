@@ -8,6 +8,7 @@ import (
 // Lexicon is terms made ready for finding. It is never changed, and may be used from any number of goroutines.
 type Lexicon struct {
 	words   []word
+	texts   []string
 	table   table   // the words by their hash: what nearly every token is looked up in
 	mods    trie    // how compounds begin
 	back    trie    // how compounds end, from the last byte to the first
@@ -68,10 +69,13 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 	return b.l, nil
 }
 
+// Words lists every word that the lexicon knows, also those that are but a part of a phrase: the word of number 1 first. Find notes the
+// numbers in the tokens.
+func (l *Lexicon) Words() []string { return l.texts }
+
 // builder is a lexicon in the making.
 type builder struct {
 	l     *Lexicon
-	texts []string         // of the words
 	ids   map[string]int32 // word → its number and 1
 	steps map[step]int32
 }
@@ -140,7 +144,7 @@ func join(hits []hit, h hit) []hit {
 func (b *builder) word(s string) int32 {
 	id, ok := b.ids[s]
 	if !ok {
-		b.l.words, b.texts = append(b.l.words, word{hash: hashOf(s)}), append(b.texts, s)
+		b.l.words, b.l.texts = append(b.l.words, word{hash: hashOf(s)}), append(b.l.texts, s)
 		id = int32(len(b.l.words))
 		b.ids[s] = id
 	}
@@ -170,9 +174,9 @@ func (b *builder) grow(innocent []string) error {
 		for _, h := range w.hits {
 			c |= h.compound
 		}
-		k := key{text: b.texts[i], word: int32(i) + 1}
+		k := key{text: b.l.texts[i], word: int32(i) + 1}
 		if c&Head != 0 {
-			back = append(back, key{text: reverse(b.texts[i]), word: k.word, part: begins})
+			back = append(back, key{text: reverse(b.l.texts[i]), word: k.word, part: begins})
 		}
 		if c&Modifier != 0 {
 			k.part = begins

@@ -7,11 +7,13 @@ import (
 )
 
 // Find appends the terms in f to into, in order of their first tokens, and returns it. A disguised stretch that may be several
-// terms gives them all. Its time is linear in the length of the text, and it allocates nothing but what into lacks.
+// terms gives them all. In the first tokens it notes their numbers in [Lexicon.Words]. Its time is linear in the
+// length of the text, and it allocates nothing but what into lacks.
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
 	for i := range s.known[:min(len(s.known), len(s.tokens))] {
 		s.known[i] = l.found(s.tokens[i].Text)
+		s.tokens[i].Word = max(0, s.known[i].id)
 	}
 	for i := range s.tokens {
 		if k := s.tokens[i].Kind; k == text.Link || k == text.Mention || i < s.innocent {

@@ -85,6 +85,8 @@ type Token struct {
 	// Before is what stands between the token before and this one.
 	Before   Gap
 	Disguise Disguise
+	// Word is where whoever looked the token up last notes the number of the word that it found, from 1; 0 for none.
+	Word int32
 	// Upper is true for two letters or more, all capitals. Title is true when the first letter is a capital.
 	Upper, Title bool
 }
