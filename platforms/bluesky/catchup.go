@@ -108,7 +108,13 @@ func (a *Account) catchUpNotices(ctx context.Context, notices []notice, read map
 		}
 		events = append(events, e)
 	}
-	return a.hand(ctx, events, sink)
+	if err := a.hand(ctx, events, sink); err != nil {
+		return err
+	}
+	for _, v := range views {
+		a.remember(v)
+	}
+	return nil
 }
 
 // posts lists the account's own posts since, answers and reposts left out, newest first.

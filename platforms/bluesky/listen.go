@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -25,7 +26,7 @@ const (
 	overtaken = 2 * time.Minute
 	// firstPause doubles up to lastPause while the network cannot be asked.
 	firstPause = time.Second
-	lastPause  = time.Minute
+	lastPause  = 30 * time.Second
 )
 
 // notice is one notification that somebody wrote something.
@@ -95,6 +96,7 @@ func (a *Account) readNotice(raw []byte) (n notice, ok bool) {
 type listening struct {
 	newest time.Time            // of the notifications handed over, by the network's clock
 	done   map[string]time.Time // those of the last minutes, by address and revision
+	told   int                  // comments handed over
 }
 
 // Listen asks for the account's notifications every few seconds and hands over what is new: replies, mentions and quotes, each as it stands when
@@ -103,7 +105,11 @@ func (a *Account) Listen(ctx context.Context, sink func(context.Context, []platf
 	l := &listening{done: map[string]time.Time{}}
 	failures := 0
 	for {
+		told := l.told
 		err := a.listenOnce(ctx, l, sink)
+		if l.told > told {
+			failures = 0
+		}
 		pause := a.cfg.ListenEvery
 		var wait *platforms.RetryAfterError
 		switch {
@@ -144,14 +150,34 @@ func (a *Account) listenOnce(ctx context.Context, l *listening, sink func(contex
 	if err != nil {
 		return err
 	}
-	var addresses []string
-	at, asked := map[string]notice{}, map[string]bool{}
-	for _, n := range notices {
+	var fresh []notice
+	asked := map[string]bool{}
+	for _, n := range slices.Backward(notices) { // the oldest first, so that what is done is done whatever becomes of the rest
 		if _, done := l.done[n.key()]; !done && !asked[string(n.URI)] {
 			asked[string(n.URI)] = true
-			addresses = append(addresses, string(n.URI))
+			fresh = append(fresh, n)
 		}
+	}
+	for some := range slices.Chunk(fresh, mostViews) {
+		if err := a.tell(ctx, l, some, sink); err != nil {
+			return err
+		}
+	}
+	for key, t := range l.done {
+		if t.Before(l.newest.Add(-2 * overtaken)) {
+			delete(l.done, key)
+		}
+	}
+	return nil
+}
+
+// tell reads what notifications tell of and hands it over. What the network does not show is left out, and asked for again the next time.
+func (a *Account) tell(ctx context.Context, l *listening, notices []notice, sink func(context.Context, []platforms.Event) error) error {
+	at := map[string]notice{}
+	var addresses []string
+	for _, n := range notices {
 		at[string(n.URI)] = n
+		addresses = append(addresses, string(n.URI))
 	}
 	views, err := a.views(ctx, "listen", addresses)
 	if err != nil {
@@ -161,21 +187,16 @@ func (a *Account) listenOnce(ctx context.Context, l *listening, sink func(contex
 	for _, v := range views {
 		events = append(events, a.told(v, "poll"))
 	}
-	if len(events) > 0 {
-		if err := a.hand(ctx, events, sink); err != nil {
-			return err
-		}
+	if err := a.hand(ctx, events, sink); err != nil {
+		return err
 	}
+	l.told += len(views)
 	for _, v := range views {
+		a.remember(v)
 		n := at[string(v.URI)]
 		l.done[n.key()] = n.At.time()
 		if t := n.At.time(); t.After(l.newest) {
 			l.newest = t
-		}
-	}
-	for key, t := range l.done {
-		if t.Before(l.newest.Add(-2 * overtaken)) {
-			delete(l.done, key)
 		}
 	}
 	return nil
@@ -187,7 +208,7 @@ func (n notice) key() string { return string(n.URI) + " " + string(n.CID) }
 func (a *Account) told(v view, via string) platforms.Event {
 	c := a.comment(v)
 	e := platforms.Event{Kind: platforms.Added, Comment: c, At: c.Posted, Via: via, Raw: v.raw}
-	if a.seen.heard(c.Post, c.Ref.Comment, string(v.CID)) {
+	if a.seen.rewritten(c.Post, c.Ref.Comment, string(v.CID)) {
 		e.Kind, e.At = platforms.Edited, a.cfg.Now()
 	}
 	if e.At.IsZero() {
@@ -195,6 +216,12 @@ func (a *Account) told(v view, via string) platforms.Event {
 	}
 	// A post may be empty of words and pictures: a bare quote. That is all there is to it, and no more can be asked for.
 	return e
+}
+
+// remember notes a comment that the sink has taken.
+func (a *Account) remember(v view) {
+	c := a.comment(v)
+	a.seen.heard(c.Post, c.Ref.Comment, string(v.CID))
 }
 
 // mostEvents is how many events the sink is given at once.

@@ -44,17 +44,21 @@ func (m *memory) read(post string, before, now map[string]mark) {
 	m.posts[post] = now
 }
 
-// heard notes a reply under a post that has been read before, and tells whether it was known to say something else.
-func (m *memory) heard(post, reply, cid string) (rewritten bool) {
+// rewritten tells whether a reply is known to have said something else.
+func (m *memory) rewritten(post, reply, cid string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	seen, known := m.posts[post]
-	if !known {
-		return false
-	}
-	before, there := seen[reply]
-	seen[reply] = mark{cid: cid, hidden: before.hidden}
+	before, there := m.posts[post][reply]
 	return there && before.cid != cid
+}
+
+// heard notes a reply under a post that has been read before.
+func (m *memory) heard(post, reply, cid string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if seen, known := m.posts[post]; known {
+		seen[reply] = mark{cid: cid, hidden: seen[reply].hidden}
+	}
 }
 
 // keep forgets all posts but those.
