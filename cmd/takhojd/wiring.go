@@ -12,6 +12,7 @@ import (
 
 	"takhojd/moderation"
 	"takhojd/platforms"
+	"takhojd/platforms/bluesky"
 	"takhojd/platforms/facebook"
 )
 
@@ -22,11 +23,13 @@ type wiring struct {
 	channels []platforms.Channel
 	adapters map[string]moderation.Adapter // by channel id
 	facebook *facebook.Metrics
+	bluesky  *bluesky.Metrics
 }
 
 // newWiring makes an adapter for each channel. It makes no call. registry may be nil.
 func newWiring(cfg Config, quota int, log *zap.Logger, registry prometheus.Registerer) (*wiring, error) {
-	w := &wiring{cfg: cfg, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry)}
+	w := &wiring{cfg: cfg, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry),
+		bluesky: bluesky.NewMetrics(registry)}
 	for _, c := range cfg.Channels {
 		channel := c.channel(quota)
 		adapter, err := w.adapter(c, channel)
@@ -48,6 +51,8 @@ func (w *wiring) adapter(c ChannelConfig, channel platforms.Channel) (moderation
 	switch channel.Platform {
 	case platforms.Facebook, platforms.Instagram:
 		return w.meta(channel, token)
+	case platforms.Bluesky:
+		return bluesky.NewAccount(bluesky.Config{Service: w.cfg.Bluesky.Service, AppPassword: token, Channel: channel, Log: w.log, Metrics: w.bluesky})
 	}
 	return nil, fmt.Errorf("platform: %q has no adapter yet", channel.Platform)
 }
