@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/TwiN/go-away v1.6.13
+	github.com/ajdnik/imghash/v2 v2.4.0
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/dghubble/go-twitter v0.0.0-20221104224141-912508c3888b
 	github.com/dghubble/oauth1 v0.7.3
@@ -17,6 +18,7 @@ require (
 	github.com/spf13/cobra v1.10.2
 	go.uber.org/zap v1.28.0
 	golang.org/x/crypto v0.58.0
+	golang.org/x/image v0.47.0
 	golang.org/x/mod v0.42.0
 	golang.org/x/net v0.62.0
 	golang.org/x/text v0.43.0
