@@ -247,9 +247,7 @@ const conformSecret = "Ett svar som ingen logg får se."
 func (s *site) hook() {
 	s.Helper()
 	if s.subject.Webhook != nil {
-		server := httptest.NewServer(s.subject.Webhook(s, s.Server, s.channel, s.take))
-		s.Cleanup(server.Close)
-		s.SetWebhookURL(server.URL)
+		s.deliverTo(s.take)
 		if err := s.Handshake(s.soon(), s.channel.Platform); err != nil {
 			s.Fatal(err)
 		}
@@ -257,6 +255,14 @@ func (s *site) hook() {
 	if l, ok := s.adapter.(listener); ok {
 		s.listen(l)
 	}
+}
+
+// deliverTo lets the platform deliver to the adapter's webhook, and that to sink.
+func (s *site) deliverTo(sink func(context.Context, []platforms.Event) error) {
+	s.Helper()
+	server := httptest.NewServer(s.subject.Webhook(s, s.Server, s.channel, sink))
+	s.Cleanup(server.Close)
+	s.SetWebhookURL(server.URL)
 }
 
 // listen lets the adapter listen until the test ends. Where nothing else tells of comments it waits until one is heard.
@@ -288,6 +294,12 @@ func (s *site) listen(l listener) {
 }
 
 func (s *site) pushes(kind platforms.EventKind) bool { return slices.Contains(s.subject.Pushes, kind) }
+
+// delivers tells whether the webhook alone tells of such things.
+func (s *site) delivers(kind platforms.EventKind) bool {
+	_, listens := s.adapter.(listener)
+	return s.pushes(kind) && s.subject.Webhook != nil && (!listens || kind == platforms.Added)
+}
 
 // take is the sink: it checks what holds for every event, and notes it as moderation would.
 func (s *site) take(ctx context.Context, events []platforms.Event) error {

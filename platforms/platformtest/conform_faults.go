@@ -3,7 +3,7 @@ package platformtest
 import (
 	"context"
 	"errors"
-	"net/http/httptest"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +20,7 @@ var conformFaults = []conformTest{
 	{"listening with a dead token gives up", listeningGivesUp},
 	{"a delivery that was not kept comes again", notKept},
 	{"forged deliveries are not taken", forged},
+	{"deliveries out of order, late and twice", outOfOrder},
 }
 
 // ask is one of the calls that every adapter has, as often as it is wanted.
@@ -193,14 +194,12 @@ func notKept(s *site) {
 	}
 	var refused atomic.Int32
 	full := errors.New("the disk is full")
-	hook := httptest.NewServer(s.subject.Webhook(s, s.Server, s.channel, func(ctx context.Context, events []platforms.Event) error {
+	s.deliverTo(func(ctx context.Context, events []platforms.Event) error {
 		if refused.Add(1) <= 2 {
 			return full
 		}
 		return s.take(ctx, events)
-	}))
-	s.Cleanup(hook.Close)
-	s.SetWebhookURL(hook.URL)
+	})
 	c := s.say("Hej.")
 	s.must(s.Settled(s.soon()))
 	if !s.heard.knows(c.ID) || refused.Load() < 3 {
@@ -215,14 +214,43 @@ func forged(s *site) {
 	if s.subject.Webhook == nil {
 		s.Skip("it has no webhook")
 	}
-	s.hook()
+	s.deliverTo(s.take)
 	s.faults(Faults{WebhookWrongSignature: 1})
 	c := s.say("Äkta.")
-	s.learn(platforms.Added, c.ID, func(known) bool { return true })
+	s.must(s.Settled(s.soon()))
 	if w := s.State().Webhooks; w.Forged != 1 || w.ForgedAccepted != 0 {
 		s.Errorf("of %d forged deliveries %d were accepted", w.Forged, w.ForgedAccepted)
 	}
 	if k, _ := s.heard.of(c.ID); k.events != 1 {
 		s.Errorf("%d events of one comment", k.events)
+	}
+}
+
+// outOfOrder lets deliveries overtake each other. What is known in the end must be how things stand, by the times that events carry.
+func outOfOrder(s *site) {
+	if s.subject.Webhook == nil {
+		s.Skip("it has no webhook")
+	}
+	s.deliverTo(s.take)
+	s.faults(Faults{WebhookReorder: 0.4, WebhookDuplicate: 0.4, WebhookLate: 0.2, WebhookLateMS: 50})
+	want := map[string]string{}
+	removed := map[string]bool{}
+	for i := range 20 {
+		c := s.say(fmt.Sprint("Före ", i))
+		want[c.ID] = c.Text
+		if s.delivers(platforms.Edited) {
+			want[c.ID] = fmt.Sprint("Efter ", i)
+			s.must(s.Edit(c.ID, want[c.ID]))
+		}
+		if i%3 == 0 && s.delivers(platforms.Removed) {
+			removed[c.ID] = true
+			s.must(s.Remove(c.ID))
+		}
+	}
+	s.must(s.Settled(s.soon()))
+	for id, text := range want {
+		if k, _ := s.heard.of(id); k.comment.Text != text || k.removed != removed[id] {
+			s.Errorf("%q is known as %q, removed %v", text, k.comment.Text, k.removed)
+		}
 	}
 }
