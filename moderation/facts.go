@@ -2,6 +2,7 @@ package moderation
 
 import (
 	"fmt"
+	"strconv"
 	"time"
 
 	"takhojd/rules"
@@ -33,7 +34,7 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 }
 
 // mostCandidates bounds how many earlier comments one comment is compared with: in a flood a few dozen tell enough, and the flood must
-// not slow down what judges it.
+// not slow down what judges it. It stands in the SQL as it is: SQLite parses a statement anew whenever a bound LIMIT is set.
 const mostCandidates = 64
 
 // repeated counts the comments on the channel since a time that say the same or nearly the same.
@@ -44,8 +45,8 @@ func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (b
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band0 = $4 AND at >= $3 UNION
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band1 = $5 AND at >= $3 UNION
 		SELECT comment FROM fingerprints WHERE channel = $1 AND band2 = $6 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band3 = $7 AND at >= $3 ORDER BY comment LIMIT $8) AND comment <> $9`,
-		c.ref.Channel, int64(print.Exact), since, int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3]), mostCandidates, c.id)
+		SELECT comment FROM fingerprints WHERE channel = $1 AND band3 = $7 AND at >= $3 ORDER BY comment LIMIT `+strconv.Itoa(mostCandidates)+`) AND comment <> $8`,
+		c.ref.Channel, int64(print.Exact), since, int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3]), c.id)
 	if err != nil {
 		return 0, 0, fmt.Errorf("repetition: %w", err)
 	}
@@ -70,13 +71,14 @@ func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (b
 	return byAuthor, byOthers, rows.Err()
 }
 
-// strikes counts the author's other comments that count as violations within the window.
+// strikes counts the author's other comments that count as violations within the window. The zero that is added keeps SQLite from holding
+// the parameter against the index's own condition, for which it would parse the statement anew each time.
 func (w *walk) strikes(c *comment, window time.Duration) (int, error) {
 	if c.author.ID == "" {
 		return 0, nil
 	}
 	var n int
-	err := w.tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND author_id = $2 AND violation_at > $3 AND violation_at > 0
+	err := w.tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND author_id = $2 AND violation_at > 0 AND violation_at > $3 + 0
 		AND id <> $4`, string(c.ref.Platform), c.author.ID, w.now.Add(-window), c.id).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("strikes: %w", err)
