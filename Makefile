@@ -34,7 +34,7 @@ race: words
 STORED = ./moderation/store/... ./moderation/inbox ./archive ./moderation ./moderation/console
 
 test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
-	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate ./cmd/takhojd"
+	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate\|Backup ./cmd/takhojd"
 
 test-console: build ## the console in a real Chromium
 	sh test/console/install

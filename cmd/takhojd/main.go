@@ -11,6 +11,7 @@
 //	takhojd backtest    what another policy would have done with the comments that came
 //	takhojd learn       train the second reader anew, and measure it
 //	takhojd migrate     move the books to another database
+//	takhojd backup      copy everything, while it runs; restore puts it back
 //	takhojd doctor      is everything as it must be?
 package main
 
@@ -53,7 +54,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		backtestCommand(), learnCommand(), migrateCommand(), doctorCommand())
+		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), doctorCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

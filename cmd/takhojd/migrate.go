@@ -89,41 +89,48 @@ func move(ctx context.Context, old, fresh *store.DB, key archive.Key, out io.Wri
 	if err != nil {
 		return err
 	}
-	table := ""
-	err = store.Copy(ctx, old, fresh, func(name string, rows int64) {
-		if name != table {
-			table = name
-			fmt.Fprintln(out)
-		}
-		fmt.Fprintf(out, "\r%-20s %d", name, rows)
-	})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
-	after, err := archive.New(fresh, key)
-	if err != nil {
-		return err
-	}
-	if err := after.IndexWords(ctx, func(done int64) { fmt.Fprintf(out, "\r%-20s %d", "words", done) }); err != nil {
-		return err
-	}
-	fmt.Fprintln(out)
 	checkpoint, err := before.Checkpoint(ctx)
 	if err != nil {
 		return err
 	}
-	report, err := after.VerifyAgainst(ctx, checkpoint, func(done, total int64) { fmt.Fprintf(out, "\r%-20s %d of %d", "verified", done, total) })
+	if err := store.Copy(ctx, old, fresh, rowsOn(out)); err != nil {
+		return err
+	}
+	report, err := indexAndVerify(ctx, fresh, key, checkpoint, out)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(out)
-	for _, p := range report.Problems {
-		fmt.Fprintf(out, "%s leaf %d: %s\n", p.Record, p.Leaf, p.What)
-	}
-	if !report.OK() {
-		return fmt.Errorf("the new books do not verify: %d problems; the old ones are as they were", len(report.Problems))
-	}
 	fmt.Fprintf(out, "%d records, %d leaves: moved and verified. Now say in the configuration where the database is, and start.\n", report.Records, report.Leaves)
 	return nil
+}
+
+// indexAndVerify makes what a copy lacks, and checks it against the checkpoint of what it was copied from.
+func indexAndVerify(ctx context.Context, db *store.DB, key archive.Key, checkpoint string, out io.Writer) (archive.Report, error) {
+	a, err := archive.New(db, key)
+	if err != nil {
+		return archive.Report{}, err
+	}
+	if err := a.IndexWords(ctx, nil); err != nil {
+		return archive.Report{}, err
+	}
+	report, err := a.VerifyAgainst(ctx, checkpoint, progressOn(out))
+	if err != nil {
+		return report, err
+	}
+	if !report.OK() {
+		for _, p := range report.Problems {
+			fmt.Fprintln(out, p)
+		}
+		return report, fmt.Errorf("the copy does not verify: %d problems; what it was made of is as it was", len(report.Problems))
+	}
+	return report, nil
+}
+
+// rowsOn shows how many rows of each table are copied, where someone is looking.
+func rowsOn(w io.Writer) func(table string, rows int64) {
+	show := progressOn(w)
+	if show == nil {
+		return nil
+	}
+	return func(table string, rows int64) { fmt.Fprintf(w, "\r\033[K%s %d", table, rows) }
 }

@@ -68,6 +68,22 @@ func Copy(ctx context.Context, from, to *DB, progress func(table string, rows in
 	})
 }
 
+// Snapshot writes one moment of a database into a new SQLite file, whatever engine keeps it, while others read and write. A file that was
+// made of a PostgreSQL database lacks the index of words; the archive makes it anew.
+func (db *DB) Snapshot(ctx context.Context, path string, progress func(table string, rows int64)) (err error) {
+	if done, err := db.engine.snapshot(ctx, path); done {
+		if err != nil {
+			return fmt.Errorf("store: snapshot: %w", db.engine.explain(err))
+		}
+		return nil
+	}
+	file, err := Open(ctx, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Copy(ctx, db, file, progress), file.Close())
+}
+
 // clear takes away what the schema files put into their tables, and refuses when there is more than that.
 func (db *DB) clear(ctx context.Context, all []table) error {
 	return db.Update(ctx, func(tx *Tx) error {

@@ -142,4 +142,7 @@ func (p *postgres) alone() string {
 	return fmt.Sprintf("SELECT pg_try_advisory_lock(%d, hashtext('%s'))", servingLock, p.schema)
 }
 
+// snapshot has pg_dump, which is not ours: what takhojd restores, on whatever engine, is a file of rows.
+func (p *postgres) snapshot(context.Context, string) (bool, error) { return false, nil }
+
 func (p *postgres) closing(*sql.DB) {}

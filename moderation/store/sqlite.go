@@ -91,5 +91,15 @@ func (f *sqliteFile) numberOn(string) string { return "" }
 
 func (f *sqliteFile) alone() string { return "" }
 
+// snapshot writes a compact copy, beside readers and the writer, on a connection of its own.
+func (f *sqliteFile) snapshot(ctx context.Context, path string) (bool, error) {
+	db, err := sql.Open("sqlite", f.dsn())
+	if err != nil {
+		return true, err
+	}
+	_, err = db.ExecContext(ctx, "VACUUM INTO $1", path)
+	return true, errors.Join(err, db.Close())
+}
+
 // closing folds the write-ahead log into the file, so that the file alone can be copied.
 func (f *sqliteFile) closing(write *sql.DB) { _, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)") }
