@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -211,8 +212,9 @@ type thread struct {
 
 // node is one entry of a thread: a post, or that one is not shown.
 type node struct {
-	Post    json.RawMessage `json:"post"`
-	Replies json.RawMessage `json:"replies"`
+	Post json.RawMessage `json:"post"`
+	// Replies is nil where the network broke off, and empty where there are none.
+	Replies []node `json:"replies"`
 	// Of what is not shown.
 	URI     word `json:"uri"`
 	Blocked bool `json:"blocked"`
@@ -307,12 +309,11 @@ func (t *thread) walk(root node, whole bool) error {
 		case !n.top:
 			t.take(v)
 		}
-		var replies []node
-		if json.Unmarshal(n.Replies, &replies) != nil && v.ReplyCount > 0 && !n.top {
+		if n.Replies == nil && v.ReplyCount > 0 && !n.top {
 			t.branches = append(t.branches, v.address().String()) // too deep for one answer
 		}
-		for i := len(replies) - 1; i >= 0; i-- {
-			stack = append(stack, place{replies[i], false})
+		for _, r := range slices.Backward(n.Replies) {
+			stack = append(stack, place{r, false})
 		}
 	}
 	return nil
