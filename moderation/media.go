@@ -20,46 +20,76 @@ import (
 	"takhojd/platforms"
 )
 
-// PublicClient fetches from public addresses only: what a citizen's comment points to must never make us read our own network
-// (server-side request forgery). The address is checked when the connection is made, after the name was looked up.
-func PublicClient() *http.Client {
-	return mediaClient(func(network, address string, _ syscall.RawConn) error {
-		addr, err := netip.ParseAddrPort(address)
+// PublicClient fetches from public addresses only, and there from the ports of the web: what a citizen's comment points to must never make
+// us read our own network (server-side request forgery). The address is checked when the connection is made, after the name was looked up
+// and for each connection anew: however a host is written, whatever a name meant before, and wherever a redirect leads.
+func PublicClient() *http.Client { return mediaClient(nil, publicly) }
+
+// LocalClient fetches from any address. It is for a simulated platform on the same machine, and for nothing else.
+func LocalClient() *http.Client {
+	return mediaClient(nil, func(netip.AddrPort) error { return nil })
+}
+
+// mediaClient connects to what allowed lets through. names looks hosts up; nil is the machine's own way.
+func mediaClient(names *net.Resolver, allowed func(netip.AddrPort) error) *http.Client {
+	dialer := &net.Dialer{Timeout: 5 * time.Second, Resolver: names, Control: func(_, address string, _ syscall.RawConn) error {
+		at, err := netip.ParseAddrPort(address)
 		if err != nil {
 			return err
 		}
-		if ip := addr.Addr().Unmap(); !public(ip) {
-			return fmt.Errorf("%s is no public address", ip)
-		}
-		return nil
-	})
-}
-
-// LocalClient fetches from any address. It is for a simulated platform on the same machine, and for nothing else.
-func LocalClient() *http.Client { return mediaClient(nil) }
-
-func mediaClient(control func(network, address string, c syscall.RawConn) error) *http.Client {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, Control: control}
+		return allowed(at)
+	}}
 	return &http.Client{
-		Timeout:   30 * time.Second,
-		Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: nil, ResponseHeaderTimeout: 10 * time.Second, MaxIdleConnsPerHost: 2},
+		Timeout: 30 * time.Second,
+		Transport: &http.Transport{DialContext: dialer.DialContext, Proxy: nil, TLSHandshakeTimeout: 5 * time.Second, ResponseHeaderTimeout: 10 * time.Second,
+			MaxResponseHeaderBytes: 64 << 10, MaxIdleConnsPerHost: 2, IdleConnTimeout: 30 * time.Second, DisableCompression: true},
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
-			if len(via) >= 3 {
+			r.Header.Del("Referer") // the address that led here may hold a signature
+			switch {
+			case len(via) >= 3:
 				return errors.New("too many redirects")
+			case via[len(via)-1].URL.Scheme == "https" && r.URL.Scheme != "https":
+				return errors.New("a redirect away from https")
 			}
-			return nil
+			return fetchable(r.URL)
 		},
 	}
 }
 
-// special lists networks that are globally routed by no one, beside what netip knows (IANA special-purpose registries).
+// fetchable refuses addresses that nothing of a platform's has.
+func fetchable(u *url.URL) error {
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http", u.Host == "":
+		return errors.New("the address is none of the web")
+	case u.User != nil:
+		return errors.New("the address holds a name to log in with")
+	}
+	return nil
+}
+
+// publicly refuses what is no public address, or another service's port.
+func publicly(at netip.AddrPort) error {
+	if ip := at.Addr().Unmap(); !public(ip) {
+		return fmt.Errorf("%s is no public address", ip)
+	}
+	if at.Port() != 80 && at.Port() != 443 {
+		return fmt.Errorf("port %d is none of the web", at.Port())
+	}
+	return nil
+}
+
+// unicast6 is the one part of IPv6 from which public addresses have been given out. All else that embeds an IPv4 address or stays within a
+// network lies outside of it: loopback, ::/96, IPv4-mapped, NAT64, discard, unique local, link-local, site-local, SRv6.
+var unicast6 = netip.MustParsePrefix("2000::/3")
+
+// special lists networks that lead to no public host, beside what netip knows (IANA special-purpose registries, 2026).
 var special = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("192.0.0.0/24"),
-	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("198.51.100.0/24"),
-	netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"), netip.MustParsePrefix("64:ff9b::/96"),
-	netip.MustParsePrefix("64:ff9b:1::/48"), netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16")}
+	netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.88.99.0/24"), netip.MustParsePrefix("198.18.0.0/15"),
+	netip.MustParsePrefix("198.51.100.0/24"), netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("240.0.0.0/4"),
+	netip.MustParsePrefix("2001::/23"), netip.MustParsePrefix("2001:db8::/32"), netip.MustParsePrefix("2002::/16"), netip.MustParsePrefix("3fff::/20")}
 
 func public(ip netip.Addr) bool {
-	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
+	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.Zone() != "" || ip.Is6() && !unicast6.Contains(ip) {
 		return false
 	}
 	for _, p := range special {
@@ -146,6 +176,10 @@ func keptBefore(tx *store.Tx, comment int64, revision string) (map[int]archive.K
 func (m *Moderator) fetchMedia(ctx context.Context, place int, a platforms.Attachment) (archive.KeptMedia, []byte) {
 	kept := archive.KeptMedia{Place: place, Kind: a.Kind, URL: a.URL}
 	content, err := m.download(ctx, a.URL)
+	if err == nil && strings.HasPrefix(http.DetectContentType(content), "text/") {
+		// A page, a script, a drawing that can run: an error page most likely, and never what the citizen sent.
+		err = fmt.Errorf("no picture or film: %s", http.DetectContentType(content))
+	}
 	if err != nil {
 		kept.Error = err.Error()
 		m.metrics.media.WithLabelValues("missing").Inc()
@@ -164,8 +198,11 @@ func (m *Moderator) download(ctx context.Context, address string) ([]byte, error
 		return nil, errors.New("the platform gave no address")
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil || request.URL.Scheme != "https" && request.URL.Scheme != "http" {
+	if err != nil {
 		return nil, errors.New("the address is none")
+	}
+	if err := fetchable(request.URL); err != nil {
+		return nil, err
 	}
 	response, err := m.cfg.MediaClient.Do(request)
 	if err != nil {
