@@ -114,6 +114,9 @@ type site struct {
 	post    Post
 	heard   *heard
 	start   time.Time
+	// db and books hold the records that receipts are for; nil until one is asked for.
+	db    *store.DB
+	books *archive.Archive
 }
 
 func newSite(t *testing.T, subject Subject) *site {
@@ -203,20 +206,23 @@ func (s *site) soon() context.Context {
 func (s *site) receipt(ref platforms.Ref) archive.Receipt {
 	s.Helper()
 	ctx := s.soon()
-	db, err := store.Open(ctx, filepath.Join(s.TempDir(), "takhojd.db"))
-	s.must(err)
-	defer db.Close()
-	key, err := archive.NewKey("takhojd.test")
-	s.must(err)
-	books, err := archive.New(db, key)
-	s.must(err)
+	if s.books == nil {
+		db, err := store.Open(ctx, filepath.Join(s.TempDir(), "takhojd.db"))
+		s.must(err)
+		s.Cleanup(func() { _ = db.Close() })
+		key, err := archive.NewKey("takhojd.test")
+		s.must(err)
+		s.db = db
+		s.books, err = archive.New(db, key)
+		s.must(err)
+	}
 	var id string
-	s.must(db.Update(ctx, func(tx *store.Tx) (err error) {
-		id, err = books.Append(tx, archive.Record{Ref: ref, Revision: platforms.Comment{}.Revision(), Posted: s.start, Received: s.start,
+	s.must(s.db.Update(ctx, func(tx *store.Tx) (err error) {
+		id, err = s.books.Append(tx, archive.Record{Ref: ref, Revision: platforms.Comment{}.Revision(), Posted: s.start, Received: s.start,
 			Raw: []byte("{}"), Decision: archive.Decision{ID: 1, Action: "hide", By: "bot", At: s.start}})
 		return err
 	}))
-	receipt, err := books.Receipt(ctx, id)
+	receipt, err := s.books.Receipt(ctx, id)
 	s.must(err)
 	return receipt
 }
