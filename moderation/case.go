@@ -243,7 +243,7 @@ func (m *Moderator) AuthorHistory(ctx context.Context, platform platforms.Platfo
 			return ErrNotFound
 		}
 		v.First = store.FromTime(*first)
-		if err := tx.QueryRow(`SELECT coalesce(sum(o.action = 'block'), 0) > 0, coalesce(sum(o.action = 'mute'), 0) > 0 FROM outbox o JOIN comments c ON c.id = o.comment
+		if err := tx.QueryRow(`SELECT count(*) FILTER (WHERE o.action = 'block') > 0, count(*) FILTER (WHERE o.action = 'mute') > 0 FROM outbox o JOIN comments c ON c.id = o.comment
 			WHERE c.platform = $1 AND c.author_id = $2 AND o.action IN ('block', 'mute') AND o.state = 'done'`, string(platform), authorID).
 			Scan(&v.Blocked, &v.Muted); err != nil {
 			return err

@@ -25,7 +25,9 @@ func (m *Moderator) catchUp(ctx context.Context, channel platforms.Channel, adap
 	failures := 0
 	for ctx.Err() == nil {
 		pause := m.cfg.PollEvery - m.cfg.PollEvery/10 + rand.N(m.cfg.PollEvery/5+1)
-		if err := m.readChannel(ctx, channel, adapter); err != nil && ctx.Err() == nil {
+		err := m.readChannel(ctx, channel, adapter)
+		m.refusedToken(channel.ID, err)
+		if err != nil && ctx.Err() == nil {
 			m.metrics.polls.WithLabelValues(channel.ID, reason(err)).Inc()
 			m.log.Warn("a channel could not be read in full", zap.String("channel", channel.ID), zap.Error(err))
 			pause = min(pause, m.cfg.Backoff<<min(failures, 10)) // so that a passing fault does not cost a whole round

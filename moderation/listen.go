@@ -18,6 +18,7 @@ func (m *Moderator) listen(ctx context.Context, channel platforms.Channel, liste
 		if ctx.Err() != nil {
 			return
 		}
+		m.refusedToken(channel.ID, err)
 		m.log.Error("a channel is not listened to", zap.String("channel", channel.ID), zap.String("reason", reason(err)), zap.Error(err))
 		select {
 		case <-time.After(m.cfg.BackoffMax/30 + rand.N(m.cfg.BackoffMax/30)):

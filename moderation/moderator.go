@@ -9,7 +9,9 @@
 //  3. The outbox (outbox.go) does what was decided: reads the comment once more, keeps its pictures (media.go), asks the
 //     archive for the receipt, calls the adapter, and writes down what the platform answered.
 //  4. People decide by [Moderator.Resolve] (people.go): the same decisions, the same transaction, the same outbox.
-//  5. [Moderator.Run] also reads each channel in full now and then (catchup.go), for what its webhooks missed.
+//  5. What people must be told of – a threat that waits, a token that ends – is watched for (alerts.go), and so is how the channels are
+//     (health.go).
+//  6. [Moderator.Run] also reads each channel in full now and then (catchup.go), for what its webhooks missed.
 //
 // Any of it may die at any line: what is not committed never happened, and what is committed is done again or found done.
 //
@@ -58,6 +60,12 @@ type Config struct {
 	Backoff, BackoffMax time.Duration
 	// Attempts is after how many tries a thing becomes a dead letter. Default 25: some four hours with the default pauses.
 	Attempts int
+	// CheckEvery is the pause between two looks at every channel's health; default 1 h.
+	CheckEvery time.Duration
+	// AlertEvery is the longest that something may be as it is before people are told; default 30 s. Notifier tells them outside of the
+	// console; nil: nobody does.
+	AlertEvery time.Duration
+	Notifier   Notifier
 	// UndoWindow is how long a person can take a decision back. Default 10 s. What can't be undone on the platform waits that long.
 	UndoWindow time.Duration
 	// Now is the clock. Default time.Now.
@@ -78,6 +86,8 @@ type Moderator struct {
 	inbox    *inbox.Inbox
 	outbox   *dispatcher
 	changes  broadcaster
+	health   *health
+	alerts   *alerts
 }
 
 // New makes a Moderator. It does nothing until Run.
@@ -101,6 +111,8 @@ func New(cfg Config) (*Moderator, error) {
 	orDefault(&cfg.BackoffMax, 15*time.Minute)
 	orDefault(&cfg.Attempts, 25)
 	orDefault(&cfg.UndoWindow, 10*time.Second)
+	orDefault(&cfg.CheckEvery, time.Hour)
+	orDefault(&cfg.AlertEvery, 30*time.Second)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -111,7 +123,7 @@ func New(cfg Config) (*Moderator, error) {
 		cfg.MediaClient = PublicClient()
 	}
 	m := &Moderator{cfg: cfg, db: cfg.DB, archive: cfg.Archive, log: cfg.Log, metrics: cfg.Metrics, now: cfg.Now,
-		channels: map[string]platforms.Channel{}, order: cfg.Channels}
+		channels: map[string]platforms.Channel{}, order: cfg.Channels, health: newHealth(), alerts: newAlerts()}
 	m.policy.Store(cfg.Policy)
 	for _, c := range cfg.Channels {
 		if c.ID == "" || !c.Platform.Valid() {
@@ -140,6 +152,8 @@ func (m *Moderator) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { m.inbox.Run(ctx, m.work) })
 	wg.Go(func() { m.outbox.run(ctx) })
+	wg.Go(func() { m.checkChannels(ctx) })
+	wg.Go(func() { m.watch(ctx) })
 	for id, adapter := range m.cfg.Adapters {
 		channel, known := m.channels[id]
 		if !known {
@@ -162,6 +176,7 @@ func (m *Moderator) Receive(ctx context.Context, events []platforms.Event) error
 	}
 	if err := m.inbox.Put(ctx, events, m.now()); err != nil {
 		m.metrics.refused.Inc()
+		m.noticed(err)
 		return fmt.Errorf("moderation: receive: %w", err)
 	}
 	for _, e := range events {

@@ -50,7 +50,9 @@ type outcome struct {
 	reply string
 	// record is the record that was made of it on the way; empty: the job's own.
 	record string
-	err    error
+	// read is true when it was the reading before the act that failed.
+	read bool
+	err  error
 }
 
 // enqueue adds what is to be done for a decision. after is how long it must wait, so that a person can still take it back.
@@ -82,13 +84,13 @@ type dispatcher struct {
 	wake chan struct{}
 
 	mu     sync.Mutex
-	busy   map[string]bool      // what is being worked on: see job.key
-	load   map[string]int       // jobs under way on each channel
-	paused map[string]time.Time // until when each channel wants no calls
+	busy   map[string]bool // what is being worked on: see job.key
+	load   map[string]int  // jobs under way on each channel
+	paused map[line]Pause  // what is held, and until when
 }
 
 func newDispatcher(m *Moderator) *dispatcher {
-	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[string]bool{}, load: map[string]int{}, paused: map[string]time.Time{}}
+	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[string]bool{}, load: map[string]int{}, paused: map[line]Pause{}}
 }
 
 func (d *dispatcher) wakeUp() {
@@ -130,13 +132,13 @@ func (d *dispatcher) run(ctx context.Context) {
 
 // due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
 // may: a restore never overtakes its hide, nor the answer that tells of it. What is beside the comment's fate – an answer, a report –
-// and must be tried again holds nothing else up. Each channel gets as many as it could begin, beside those that it is busy with: however much
-// waits for a channel that is throttled or slow, it takes no place from the others.
+// and must be tried again holds nothing else up. Of each kind a channel gets as many as it could begin, beside those that it is busy with:
+// however much waits for a channel or a call that is throttled or slow, it takes no place from the others.
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
 	err = d.m.db.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, error LIKE $3 || '%', since FROM (
-			SELECT *, row_number() OVER (PARTITION BY channel ORDER BY priority DESC, id) AS place FROM outbox o
+			SELECT *, row_number() OVER (PARTITION BY channel, action ORDER BY priority DESC, id) AS place FROM outbox o
 			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
 			AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
 		if err != nil {
@@ -185,7 +187,7 @@ func commentKey(id int64) string { return strconv.FormatInt(id, 10) }
 func (d *dispatcher) begin(j job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.paused[j.channel]) {
+	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.held(j.channel, j.action).Until) {
 		return false
 	}
 	d.busy[j.key()] = true
@@ -206,21 +208,6 @@ func (d *dispatcher) working(comment int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.busy[commentKey(comment)]
-}
-
-// pause lets a channel rest.
-func (d *dispatcher) pause(channel string, until time.Time) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if until.After(d.paused[channel]) {
-		d.paused[channel] = until
-	}
-}
-
-func (d *dispatcher) pausedUntil(channel string) time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.paused[channel]
 }
 
 // do makes one attempt at a job and writes down what came of it.
@@ -319,7 +306,7 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return outcome{result: "gone", state: Removed}
 	}
 	if err != nil {
-		return outcome{err: err}
+		return outcome{err: err, read: true}
 	}
 	if j.action == "restore" {
 		o := unlessGone(outcome{result: "done", state: Standing, err: adapter.Unhide(ctx, c.ref)})
@@ -421,14 +408,15 @@ func (m *Moderator) settle(ctx context.Context, j job, o outcome) {
 	err := m.db.Update(ctx, func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
 		if o.err != nil {
-			return w.postpone(j, o.err)
+			return w.postpone(j, o)
 		}
 		return w.finish(j, o)
 	})
 	if err != nil {
 		// The job still waits in the database; it will be tried again and found done.
 		m.log.Error("outbox: cannot write an outcome", zap.Int64("job", j.id), zap.Error(err))
-		m.outbox.pause(j.channel, m.now().Add(m.cfg.Backoff))
+		m.noticed(err)
+		m.outbox.pause(Pause{Channel: j.channel, Until: m.now().Add(m.cfg.Backoff), Why: WaitFault})
 		return
 	}
 	w.tell()
@@ -538,8 +526,9 @@ func (w *walk) turnBack(c *comment, j job, o outcome) error {
 
 // postpone lets a job wait after a failure, as long as the failure says; a job that can't be done becomes a dead letter, and its
 // comment comes before a person.
-func (w *walk) postpone(j job, cause error) error {
-	at, counts, dead := w.m.retry(j, cause)
+func (w *walk) postpone(j job, o outcome) error {
+	cause := o.err
+	at, counts, dead := w.m.retry(j, o)
 	state := "waiting"
 	if dead {
 		state = "dead"
@@ -581,18 +570,23 @@ func (w *walk) postpone(j job, cause error) error {
 }
 
 // retry says when a job may be tried again after a failure, whether the attempt counts, and whether it was the last.
-func (m *Moderator) retry(j job, cause error) (at time.Time, counts int, dead bool) {
-	now := m.now()
+func (m *Moderator) retry(j job, o outcome) (at time.Time, counts int, dead bool) {
+	now, cause := m.now(), o.err
 	var wait *platforms.RetryAfterError
 	switch {
 	case errors.As(cause, &wait):
-		// The platform says when. The attempt does not count: throttling is no fault of the job's.
-		m.outbox.pause(j.channel, wait.At)
+		// The platform says when, and of which call. The attempt does not count: throttling is no fault of the job's.
+		call := callOf(j.action)
+		if o.read {
+			call = callRead
+		}
+		m.outbox.pause(Pause{Channel: j.channel, Call: call, Until: wait.At, Why: WaitThrottled})
 		return wait.At, 0, false
 	case errors.Is(cause, platforms.ErrTokenDead):
 		// Nothing works until a person renews the token; meanwhile everything waits, and nothing is given up.
 		again := now.Add(min(time.Minute, m.cfg.BackoffMax))
-		m.outbox.pause(j.channel, again)
+		m.outbox.pause(Pause{Channel: j.channel, Until: again, Why: WaitToken})
+		m.health.token(j.channel, false)
 		return again, 0, false
 	case errors.Is(cause, platforms.ErrNotPermitted), errors.Is(cause, platforms.ErrUnsupported), errors.Is(cause, archive.ErrNoReceipt):
 		return time.Time{}, 1, true

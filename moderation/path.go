@@ -69,6 +69,7 @@ func (m *Moderator) take(ctx context.Context, entries []inbox.Entry) error {
 		return nil
 	})
 	if err != nil {
+		m.noticed(err)
 		return err
 	}
 	w.tell()

@@ -178,6 +178,7 @@ func (m *Moderator) update(ctx context.Context, fn func(*walk) error) error {
 	if err == nil {
 		w.tell()
 	}
+	m.noticed(err)
 	return err
 }
 
@@ -688,34 +689,4 @@ func (m *Moderator) Retry(ctx context.Context, box string, id int64, by string) 
 		})
 		return nil
 	})
-}
-
-// Waiting lists what is still to be done on platforms, the next first.
-func (m *Moderator) Waiting(ctx context.Context, limit int) ([]Waiting, error) {
-	var found []Waiting
-	err := m.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, comment, channel, action, attempts, not_before, created_at, error FROM outbox WHERE state = 'waiting'
-			ORDER BY priority DESC, id LIMIT $1`, limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var x Waiting
-			var notBefore, since int64
-			if err := rows.Scan(&x.ID, &x.Comment, &x.Channel, &x.Action, &x.Attempts, &notBefore, &since, &x.Error); err != nil {
-				return err
-			}
-			x.NotBefore, x.Since = store.FromTime(notBefore), store.FromTime(since)
-			if until := m.outbox.pausedUntil(x.Channel); until.After(m.now()) && until.After(x.NotBefore) {
-				x.NotBefore = until
-			}
-			found = append(found, x)
-		}
-		return rows.Err()
-	})
-	if err != nil {
-		return nil, fmt.Errorf("moderation: waiting: %w", err)
-	}
-	return found, nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -269,9 +270,13 @@ func (t Template) render(policy *rules.Policy, channel platforms.Channel, broken
 
 // templateExists tells whether there was ever such a version of a template.
 func templateExists(tx *store.Tx, id string) (bool, error) {
-	name, version, _ := strings.Cut(id, "/")
+	name, number, _ := strings.Cut(id, "/")
+	version, err := strconv.Atoi(number)
+	if err != nil {
+		return false, nil
+	}
 	var n int
-	err := tx.QueryRow(`SELECT 1 FROM templates WHERE name = $1 AND version = CAST($2 AS INTEGER)`, name, version).Scan(&n)
+	err = tx.QueryRow(`SELECT 1 FROM templates WHERE name = $1 AND version = $2`, name, version).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -174,12 +174,14 @@ type DeadLetter struct {
 
 // Waiting is something that is still to be done on a platform.
 type Waiting struct {
-	ID        int64
-	Comment   int64
-	Channel   string
-	Action    string
-	Attempts  int
+	ID       int64
+	Comment  int64
+	Channel  string
+	Action   string
+	Attempts int
+	// NotBefore is when it is tried next, at the earliest; Why is why not sooner.
 	NotBefore time.Time
+	Why       WaitWhy
 	Since     time.Time
 	Error     string
 }

@@ -1,0 +1,443 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// AlertKind is what an alert is about.
+type AlertKind string
+
+// The kinds of alerts.
+const (
+	AlertEscalation AlertKind = "escalation" // a serious threat or incitement waits for a person
+	AlertToken      AlertKind = "token"      // a platform does not accept a channel's token
+	AlertExpiring   AlertKind = "expiring"   // a channel's token ends within a fortnight
+	AlertLate       AlertKind = "late"       // flags have waited longer than the channel's response target
+	AlertDead       AlertKind = "dead"       // something could not be done, and waits for a person
+	AlertFull       AlertKind = "full"       // the disk is full
+)
+
+// expiresSoon is how long before its end a token is an alert.
+const expiresSoon = 14 * 24 * time.Hour
+
+// Alert is something that people must be told of. It holds no comment's text and no author's name.
+type Alert struct {
+	// ID is 0 for what could not be written down, because the disk is full.
+	ID   int64
+	Kind AlertKind
+	// Channel is empty, and Comment 0, where it is about none in particular.
+	Channel string
+	Comment int64
+	// N is how many it is about.
+	N int
+	// Since is when it began, Until when what is expiring ends.
+	Since, Until time.Time
+	// Words say it, and what to do, in a sentence or two. Path is where in the console it is seen to.
+	Words rules.Words
+	Path  string
+	key   string
+}
+
+// Notifier carries alerts to people outside of the console. When Notify returns nil the alert is handed over, and is not handed over again
+// while it lasts, except when we die before that is written down; after an error it is tried again with growing pauses. It is called by one
+// goroutine at a time, with a deadline.
+type Notifier interface {
+	Notify(context.Context, Alert) error
+}
+
+// notifyTime bounds one call of a Notifier; notifyMax is the longest pause between two attempts.
+const (
+	notifyTime = 30 * time.Second
+	notifyMax  = time.Hour
+)
+
+// alerts watches for what people must be told of.
+type alerts struct {
+	wake chan struct{}
+
+	mu       sync.Mutex
+	full     time.Time // since when the disk is full; zero: it is not
+	fullLast time.Time // when it was last found so
+	fullTold bool
+	again    map[string]attempt // when to try again to notify of an alert, by its key
+}
+
+type attempt struct {
+	at    time.Time
+	tries int
+}
+
+func newAlerts() *alerts { return &alerts{wake: make(chan struct{}, 1), again: map[string]attempt{}} }
+
+func (a *alerts) wakeUp() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// noticed looks at an error of the database for a full disk.
+func (m *Moderator) noticed(err error) {
+	if !errors.Is(err, store.ErrFull) {
+		return
+	}
+	m.alerts.mu.Lock()
+	defer m.alerts.mu.Unlock()
+	m.alerts.fullLast = m.now()
+	if m.alerts.full.IsZero() {
+		m.alerts.full, m.alerts.fullTold = m.now(), false
+		m.alerts.wakeUp()
+	}
+}
+
+// watch compares what is with what people were told, now and then and when something has changed, until ctx is cancelled.
+func (m *Moderator) watch(ctx context.Context) {
+	changes, end := m.changes.subscribe()
+	defer end()
+	for ctx.Err() == nil {
+		if err := m.lookForAlerts(ctx); err != nil && ctx.Err() == nil {
+			m.log.Error("alerts cannot be kept", zap.Error(err))
+		}
+		select {
+		case <-changes:
+		case <-m.alerts.wake:
+		case <-time.After(m.cfg.AlertEvery):
+			continue
+		case <-ctx.Done():
+			return
+		}
+		select { // a storm of changes is looked at once
+		case <-time.After(min(time.Second, m.cfg.AlertEvery)):
+		case <-ctx.Done():
+		}
+		for len(changes) > 0 {
+			<-changes
+		}
+	}
+}
+
+// lookForAlerts opens, closes and tells.
+func (m *Moderator) lookForAlerts(ctx context.Context) error {
+	if err := m.stillFull(ctx); err != nil {
+		return err
+	}
+	now, err := m.conditions(ctx)
+	if err != nil {
+		return err
+	}
+	if err := m.keepAlerts(ctx, now); err != nil {
+		m.noticed(err)
+		if !errors.Is(err, store.ErrFull) {
+			return err
+		}
+	}
+	open, err := m.Alerts(ctx)
+	if err != nil || m.cfg.Notifier == nil {
+		return err
+	}
+	return m.notify(ctx, open)
+}
+
+// fullCalm is how long nothing may have found the disk full before it is not: a small thing finds room where a large one does not.
+const fullCalm = time.Minute
+
+// stillFull finds out, while the disk is said to be full, whether it is: what is written to find out is the alert itself, as over.
+func (m *Moderator) stillFull(ctx context.Context) error {
+	m.alerts.mu.Lock()
+	since, last := m.alerts.full, m.alerts.fullLast
+	m.alerts.mu.Unlock()
+	if since.IsZero() || m.now().Sub(last) < fullCalm {
+		return nil
+	}
+	err := m.db.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`INSERT INTO alerts (key, kind, opened_at, closed_at) VALUES ('full', 'full', $1, $2)`, since, m.now())
+		return err
+	})
+	if errors.Is(err, store.ErrFull) {
+		m.noticed(err)
+		return nil
+	}
+	if err == nil {
+		m.alerts.mu.Lock()
+		m.alerts.full = time.Time{}
+		m.alerts.mu.Unlock()
+	}
+	return err
+}
+
+// conditions is all that people must be told of at this moment.
+func (m *Moderator) conditions(ctx context.Context) ([]Alert, error) {
+	now := m.now()
+	found := m.tokens(now)
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT id, comment, channel, opened_at FROM flags WHERE closed_at = 0 AND why = 'escalation'`)
+		if err != nil {
+			return err
+		}
+		for rows.Next() {
+			var flag, since int64
+			a := Alert{Kind: AlertEscalation, N: 1}
+			if err := rows.Scan(&flag, &a.Comment, &a.Channel, &since); err != nil {
+				rows.Close()
+				return err
+			}
+			a.key, a.Since = fmt.Sprintf("escalation:%d", flag), store.FromTime(since)
+			found = append(found, a)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		if rows, err = tx.Query(`SELECT channel, count(*), min(due_at) FROM flags WHERE closed_at = 0 AND due_at < $1 GROUP BY channel`, now); err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var since int64
+			a := Alert{Kind: AlertLate}
+			if err := rows.Scan(&a.Channel, &a.N, &since); err != nil {
+				return err
+			}
+			a.key, a.Since = "late:"+a.Channel, store.FromTime(since)
+			found = append(found, a)
+		}
+		dead := Alert{Kind: AlertDead, key: "dead", Since: now}
+		if err := tx.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 'dead') + (SELECT count(*) FROM inbox WHERE dead = 1)`).Scan(&dead.N); err != nil {
+			return err
+		}
+		if dead.N > 0 {
+			found = append(found, dead)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: alerts: %w", err)
+	}
+	return found, nil
+}
+
+// tokens are the tokens that are dead, or end soon.
+func (m *Moderator) tokens(now time.Time) (found []Alert) {
+	m.health.mu.Lock()
+	defer m.health.mu.Unlock()
+	for channel := range m.health.dead {
+		found = append(found, Alert{Kind: AlertToken, Channel: channel, key: "token:" + channel, Since: now, N: 1})
+	}
+	for channel, h := range m.health.channels {
+		for _, c := range h.Checks {
+			if !c.Expires.IsZero() && c.Expires.Before(now.Add(expiresSoon)) && !m.health.dead[channel] {
+				found = append(found, Alert{Kind: AlertExpiring, Channel: channel, key: "expiring:" + channel + ":" + c.Name, Since: now, Until: c.Expires, N: 1})
+			}
+		}
+	}
+	return found
+}
+
+// keepAlerts writes down what began and what is over. What is as it was is not written again.
+func (m *Moderator) keepAlerts(ctx context.Context, now []Alert) error {
+	var known []Alert
+	if err := m.db.View(ctx, func(tx *store.Tx) (err error) { known, err = openAlerts(tx); return err }); err != nil {
+		return err
+	}
+	before := map[string]Alert{}
+	for _, a := range known {
+		before[a.key] = a
+	}
+	var changed []Alert
+	for _, a := range now {
+		if was, open := before[a.key]; !open || was.N != a.N || !was.Until.Truncate(time.Microsecond).Equal(a.Until.Truncate(time.Microsecond)) {
+			changed = append(changed, a)
+		}
+		delete(before, a.key)
+	}
+	// A token is not well because nobody has looked yet: what was known of it before a restart stands until somebody has.
+	for key, a := range before {
+		if (a.Kind == AlertToken || a.Kind == AlertExpiring) && !m.lookedAt(a.Channel) {
+			delete(before, key)
+		}
+	}
+	if len(changed) == 0 && len(before) == 0 {
+		return nil
+	}
+	return m.db.Update(ctx, func(tx *store.Tx) error {
+		for _, a := range changed {
+			if _, err := tx.Exec(`INSERT INTO alerts (key, kind, channel, comment, n, until, opened_at) VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT (key) WHERE closed_at = 0 DO UPDATE SET n = excluded.n, until = excluded.until`,
+				a.key, string(a.Kind), a.Channel, a.Comment, a.N, a.Until, a.Since); err != nil {
+				return err
+			}
+		}
+		for _, a := range before {
+			if _, err := tx.Exec(`UPDATE alerts SET closed_at = $2 WHERE id = $1`, a.ID, m.now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// lookedAt tells whether a channel's health is known since the start: that somebody looked, or that it can't be looked at.
+func (m *Moderator) lookedAt(channel string) bool {
+	m.health.mu.Lock()
+	defer m.health.mu.Unlock()
+	_, checkable := m.cfg.Adapters[channel].(Checker)
+	return !checkable || !m.health.channels[channel].At.IsZero()
+}
+
+func openAlerts(tx *store.Tx) ([]Alert, error) {
+	rows, err := tx.Query(`SELECT id, key, kind, channel, comment, n, until, opened_at FROM alerts WHERE closed_at = 0 ORDER BY id`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []Alert
+	for rows.Next() {
+		var a Alert
+		var until, since int64
+		if err := rows.Scan(&a.ID, &a.key, (*string)(&a.Kind), &a.Channel, &a.Comment, &a.N, &until, &since); err != nil {
+			return nil, err
+		}
+		a.Until, a.Since = store.FromTime(until), store.FromTime(since)
+		found = append(found, a)
+	}
+	return found, rows.Err()
+}
+
+// Alerts lists what people must be told of and that is not over, the oldest first; a full disk before all else.
+func (m *Moderator) Alerts(ctx context.Context) ([]Alert, error) {
+	var found []Alert
+	if err := m.db.View(ctx, func(tx *store.Tx) (err error) { found, err = openAlerts(tx); return err }); err != nil {
+		return nil, fmt.Errorf("moderation: alerts: %w", err)
+	}
+	m.alerts.mu.Lock()
+	full := m.alerts.full
+	m.alerts.mu.Unlock()
+	if !full.IsZero() {
+		found = append([]Alert{{Kind: AlertFull, key: "full", N: 1, Since: full}}, found...)
+	}
+	for i := range found {
+		found[i].Words, found[i].Path = m.sayAlert(found[i])
+	}
+	return found, nil
+}
+
+// sayAlert puts an alert into words.
+func (m *Moderator) sayAlert(a Alert) (words rules.Words, path string) {
+	name := m.channel(a.Channel).Name
+	day := a.Until.In(m.cfg.Location).Format(time.DateOnly)
+	switch a.Kind {
+	case AlertEscalation:
+		return rules.Words{SV: fmt.Sprintf("En kommentar hos %s kan vara ett grovt hot eller en uppmaning till brott. Den väntar på granskning.", name),
+			EN: fmt.Sprintf("A comment on %s may be a serious threat or incitement to crime. It waits for review.", name)}, fmt.Sprintf("/queue/%d", a.Comment)
+	case AlertToken:
+		return rules.Words{SV: fmt.Sprintf("Plattformen godtar inte åtkomstnyckeln för %s. Ingenting når fram förrän den är förnyad.", name),
+			EN: fmt.Sprintf("The platform does not accept the access token of %s. Nothing gets through until it is renewed.", name)}, "/channels"
+	case AlertExpiring:
+		return rules.Words{SV: fmt.Sprintf("Åtkomstnyckeln för %s slutar gälla %s. Förnya den innan dess.", name, day),
+			EN: fmt.Sprintf("The access token of %s ends on %s. Renew it before then.", name, day)}, "/channels"
+	case AlertLate:
+		return rules.Words{SV: fmt.Sprintf("Kommentarer hos %s har väntat längre än målet för svarstid: %d.", name, a.N),
+			EN: fmt.Sprintf("Comments on %s that have waited past the response target: %d.", name, a.N)}, "/queue?channel=" + a.Channel
+	case AlertDead:
+		return rules.Words{SV: fmt.Sprintf("Det finns sådant som inte gick att göra och som väntar på dig: %d.", a.N),
+			EN: fmt.Sprintf("Things that could not be done and wait for you: %d.", a.N)}, "/channels#dead"
+	}
+	return rules.Words{SV: "Disken är full. Takhöjd kan inte spara och tar därför inte emot kommentarer. Plattformarna levererar dem igen när det finns plats.",
+		EN: "The disk is full. Takhöjd cannot save and takes in no comments. The platforms deliver them again when there is room."}, "/channels"
+}
+
+// notify hands over what nobody was told of yet.
+//
+// If we die after the handing over and before it is written down, the next start hands it over again: twice is better than never.
+func (m *Moderator) notify(ctx context.Context, open []Alert) error {
+	told := map[int64]bool{}
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT id FROM alerts WHERE closed_at = 0 AND notified_at > 0`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			told[id] = true
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range open {
+		if told[a.ID] || !m.alerts.due(a, m.now()) {
+			continue
+		}
+		call, cancel := context.WithTimeout(ctx, notifyTime)
+		err := m.cfg.Notifier.Notify(call, a)
+		cancel()
+		m.alerts.tried(a, err, m.now(), m.cfg.AlertEvery)
+		if err != nil {
+			m.log.Warn("nobody could be told of an alert; it is tried again", zap.String("kind", string(a.Kind)), zap.String("channel", a.Channel), zap.Error(err))
+			continue
+		}
+		if a.ID == 0 {
+			continue // it can't be written down: the disk is full
+		}
+		if err := m.db.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(`UPDATE alerts SET notified_at = $2 WHERE id = $1`, a.ID, m.now())
+			return err
+		}); err != nil {
+			m.noticed(err)
+			return err
+		}
+	}
+	return nil
+}
+
+// due tells whether it is time to hand an alert over.
+func (a *alerts) due(x Alert, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if x.Kind == AlertFull && a.fullTold {
+		return false
+	}
+	return !now.Before(a.again[x.key].at)
+}
+
+// tried takes note of an attempt to hand an alert over.
+func (a *alerts) tried(x Alert, err error, now time.Time, first time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		delete(a.again, x.key)
+		a.fullTold = a.fullTold || x.Kind == AlertFull
+		return
+	}
+	tries := a.again[x.key].tries
+	pause := min(first<<min(tries, 16), notifyMax)
+	if pause <= 0 {
+		pause = notifyMax
+	}
+	a.again[x.key] = attempt{at: now.Add(pause), tries: tries + 1}
+}
+
+// refusedToken takes note of what a call says of a channel's token: that it is dead, or, when the call went well, that it is not.
+func (m *Moderator) refusedToken(channel string, err error) {
+	switch {
+	case err == nil:
+		m.health.token(channel, true)
+	case errors.Is(err, platforms.ErrTokenDead):
+		m.health.token(channel, false)
+		m.alerts.wakeUp()
+	}
+}

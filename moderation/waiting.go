@@ -1,0 +1,202 @@
+package moderation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// WaitWhy says why something waits.
+type WaitWhy string
+
+// The reasons to wait.
+const (
+	WaitTurn      WaitWhy = "turn"      // it is done next, or as soon as what goes before is done
+	WaitUndo      WaitWhy = "undo"      // whoever decided it may still take it back
+	WaitThrottled WaitWhy = "throttled" // the platform asked us to wait
+	WaitToken     WaitWhy = "token"     // the platform does not accept the access token
+	WaitFault     WaitWhy = "fault"     // it failed, and is tried again
+)
+
+// Pause says that a channel, or one kind of call to it, rests.
+type Pause struct {
+	Channel string
+	// Call is "hide" (hides and restores: platforms count them together), "read", or an action of the outbox that has a call of its own;
+	// empty: all calls.
+	Call  string
+	Until time.Time
+	Why   WaitWhy
+}
+
+// line is what is paused by itself. A platform limits each of its calls by itself: hides that must wait a quarter of an hour are no
+// reason not to answer.
+type line struct{ channel, call string }
+
+const (
+	callAll  = ""
+	callRead = "read"
+	callHide = "hide"
+)
+
+// callOf is the call by which an action is done.
+func callOf(action string) string {
+	switch action {
+	case "hide", "restore":
+		return callHide
+	case "capture", "post":
+		return callRead
+	}
+	return action
+}
+
+// reads tells whether the platform is read before, or by, an action.
+func reads(action string) bool {
+	switch action {
+	case "hide", "restore", "delete", "capture", "post":
+		return true
+	}
+	return false
+}
+
+// pause lets a channel, or a call to it, rest.
+func (d *dispatcher) pause(p Pause) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if at := (line{p.Channel, p.Call}); p.Until.After(d.paused[at].Until) {
+		d.paused[at] = p
+	}
+}
+
+// held is the pause that ends last of those that an action must wait for. The caller holds mu.
+func (d *dispatcher) held(channel, action string) Pause {
+	last := d.paused[line{channel, callAll}]
+	calls := []string{callOf(action)}
+	if reads(action) {
+		calls = append(calls, callRead)
+	}
+	for _, call := range calls {
+		if p := d.paused[line{channel, call}]; p.Until.After(last.Until) {
+			last = p
+		}
+	}
+	return last
+}
+
+// Waiting lists what is still to be done on platforms, the gravest first.
+func (m *Moderator) Waiting(ctx context.Context, limit int) ([]Waiting, error) {
+	var found []Waiting
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT id, comment, channel, action, attempts, not_before, created_at, error FROM outbox WHERE state = 'waiting'
+			ORDER BY priority DESC, id LIMIT $1`, limit)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var x Waiting
+			var notBefore, since int64
+			if err := rows.Scan(&x.ID, &x.Comment, &x.Channel, &x.Action, &x.Attempts, &notBefore, &since, &x.Error); err != nil {
+				return err
+			}
+			x.NotBefore, x.Since = store.FromTime(notBefore), store.FromTime(since)
+			m.outbox.explain(&x)
+			found = append(found, x)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: waiting: %w", err)
+	}
+	return found, nil
+}
+
+// explain says until when x waits, and why.
+func (d *dispatcher) explain(x *Waiting) {
+	d.mu.Lock()
+	held := d.held(x.Channel, x.Action)
+	d.mu.Unlock()
+	now := d.m.now()
+	switch {
+	case held.Until.After(now) && !x.NotBefore.After(held.Until):
+		x.NotBefore, x.Why = held.Until, held.Why
+	case !x.NotBefore.After(now):
+		x.NotBefore, x.Why = time.Time{}, WaitTurn
+	case x.Error == "":
+		x.Why = WaitUndo
+	case strings.HasPrefix(x.Error, throttledError):
+		x.Why = WaitThrottled
+	case strings.Contains(x.Error, platforms.ErrTokenDead.Error()):
+		x.Why = WaitToken
+	default:
+		x.Why = WaitFault
+	}
+}
+
+// throttledError is how a platforms.RetryAfterError begins, as it stands in the outbox.
+const throttledError = "the platform asks us to wait"
+
+// Line is one channel's row before the platform.
+type Line struct {
+	Channel platforms.Channel
+	Waiting int
+	// Oldest is since when the oldest of them waits.
+	Oldest time.Time
+	Pauses []Pause
+}
+
+// Lines tells for each channel how much waits, and which calls rest until when. Channels for which nothing waits and nothing rests are left
+// out.
+func (m *Moderator) Lines(ctx context.Context) ([]Line, error) {
+	waiting := map[string]Line{}
+	err := m.db.View(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT channel, count(*), min(created_at) FROM outbox WHERE state = 'waiting' GROUP BY channel`)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			var l Line
+			var oldest int64
+			if err := rows.Scan(&id, &l.Waiting, &oldest); err != nil {
+				return err
+			}
+			l.Oldest = store.FromTime(oldest)
+			waiting[id] = l
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: lines: %w", err)
+	}
+	for _, p := range m.outbox.pauses() {
+		l := waiting[p.Channel]
+		l.Pauses = append(l.Pauses, p)
+		waiting[p.Channel] = l
+	}
+	var found []Line
+	for id, l := range waiting {
+		l.Channel = m.channel(id)
+		found = append(found, l)
+	}
+	slices.SortFunc(found, func(a, b Line) int { return strings.Compare(a.Channel.ID, b.Channel.ID) })
+	return found, nil
+}
+
+// pauses lists what rests at this moment.
+func (d *dispatcher) pauses() (found []Pause) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.paused {
+		if p.Until.After(d.m.now()) {
+			found = append(found, p)
+		}
+	}
+	slices.SortFunc(found, func(a, b Pause) int { return strings.Compare(a.Channel+" "+a.Call, b.Channel+" "+b.Call) })
+	return found
+}
