@@ -155,6 +155,7 @@ func setScene(t *testing.T, data string, rate float64, faults platformtest.Fault
 	s.platform = strings.TrimPrefix(line, "simulating on ")
 	config := "data: " + data + "\norigin: takhojd.test\nlog_level: info\nconsole:\n  address: 127.0.0.1:0\nwebhooks:\n  address: " + s.webhook +
 		"\noperations:\n  address: 127.0.0.1:0\nfacebook:\n  base_url: " + s.platform + "\n  app_id: \"310000000000001\"\n  app_secret:\n    file: app.secret\n  verify_token:\n    file: verify.secret\n  instagram_every: 300ms\n" +
+		"x:\n  base_url: " + s.platform + "\n  consumer_key:\n    file: x-key.secret\n  consumer_secret:\n    file: x-secret.secret\n  bearer:\n    file: x-bearer.secret\n" +
 		"moderation:\n  poll_every: 2s\n  backoff: 50ms\n  backoff_max: 500ms\n  media_wait: 2s\n  media_from_private_addresses: true\nchannels:\n"
 	write("app.secret", sceneSecret)
 	write("verify.secret", "takhojd")
@@ -163,6 +164,14 @@ func setScene(t *testing.T, data string, rate float64, faults platformtest.Fault
 		write(name, page.Token)
 		config += fmt.Sprintf("  - id: rs-%s\n    platform: %s\n    account: %q\n    name: %s\n    token:\n      file: %s\n", page.Plays,
 			cmp.Or(page.Platform, platforms.Facebook), page.ID, page.Name, name)
+		if page.Platform == platforms.X {
+			keys := platformtest.KeysForX(page, sceneSecret)
+			write("x-key.secret", keys.ConsumerKey)
+			write("x-secret.secret", keys.ConsumerSecret)
+			write("x-bearer.secret", keys.Bearer)
+			write("x-half.secret", keys.AccessSecret)
+			config += "    token_secret:\n      file: x-half.secret\n"
+		}
 	}
 	write("takhojd.yaml", config)
 	return s

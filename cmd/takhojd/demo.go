@@ -18,6 +18,7 @@ import (
 	"takhojd/moderation"
 	"takhojd/moderation/console"
 	"takhojd/moderation/store"
+	"takhojd/platforms"
 	"takhojd/platforms/platformtest"
 )
 
@@ -133,12 +134,25 @@ func demoConfig(o demoOptions, platform *platformtest.Server, secret, verify str
 		Moderation: ModerationConfig{PollEvery: Duration(30 * time.Second), Backoff: Duration(200 * time.Millisecond),
 			MediaFromPrivateAddresses: true}}
 	errs := []error{err1, err2}
+	cfg.X.BaseURL = platform.URL()
 	for i, page := range platform.Accounts() {
 		token, err := keep(fmt.Sprintf("page-%d.secret", i+1), page.Token)
 		errs = append(errs, err)
+		var half Secret
+		if page.Platform == platforms.X {
+			keys := platformtest.KeysForX(page, secret)
+			for name, to := range map[string]struct {
+				secret *Secret
+				value  string
+			}{"x-key.secret": {&cfg.X.ConsumerKey, keys.ConsumerKey}, "x-secret.secret": {&cfg.X.ConsumerSecret, keys.ConsumerSecret},
+				"x-bearer.secret": {&cfg.X.Bearer, keys.Bearer}, "x-half.secret": {&half, keys.AccessSecret}} {
+				*to.secret, err = keep(name, to.value)
+				errs = append(errs, err)
+			}
+		}
 		cfg.Channels = append(cfg.Channels, ChannelConfig{ID: "rs-" + string(page.Plays), Platform: string(page.Platform), Account: page.ID,
 			Name: page.Name, Purpose: "Berätta vad regionen gör och svara på frågor", Owner: "Kommunikationsavdelningen, enheten för sociala medier",
-			ResponseTarget: Duration(4 * time.Hour), Reviewed: time.Now().AddDate(0, -3, 0).Format(time.DateOnly), Token: token})
+			ResponseTarget: Duration(4 * time.Hour), Reviewed: time.Now().AddDate(0, -3, 0).Format(time.DateOnly), Token: token, TokenSecret: half})
 	}
 	return cfg, errors.Join(errs...)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,22 +15,25 @@ import (
 	"takhojd/platforms"
 	"takhojd/platforms/bluesky"
 	"takhojd/platforms/facebook"
+	"takhojd/platforms/twitter"
 )
 
 // wiring holds the adapter of each channel, as the configuration wants them, and makes the webhooks that feed them.
 type wiring struct {
 	cfg      Config
+	quota    int
 	log      *zap.Logger
 	channels []platforms.Channel
 	adapters map[string]moderation.Adapter // by channel id
 	facebook *facebook.Metrics
+	x        *twitter.Metrics
 	bluesky  *bluesky.Metrics
 }
 
 // newWiring makes an adapter for each channel. It makes no call. registry may be nil.
 func newWiring(cfg Config, quota int, log *zap.Logger, registry prometheus.Registerer) (*wiring, error) {
-	w := &wiring{cfg: cfg, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry),
-		bluesky: bluesky.NewMetrics(registry)}
+	w := &wiring{cfg: cfg, quota: quota, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry),
+		x: twitter.NewMetrics(registry), bluesky: bluesky.NewMetrics(registry)}
 	for _, c := range cfg.Channels {
 		channel := c.channel(quota)
 		adapter, err := w.adapter(c, channel)
@@ -51,6 +55,8 @@ func (w *wiring) adapter(c ChannelConfig, channel platforms.Channel) (moderation
 	switch channel.Platform {
 	case platforms.Facebook, platforms.Instagram:
 		return w.meta(channel, token)
+	case platforms.X:
+		return w.xAccount(c, channel, token)
 	case platforms.Bluesky:
 		return bluesky.NewAccount(bluesky.Config{Service: w.cfg.Bluesky.Service, AppPassword: token, Channel: channel, Log: w.log, Metrics: w.bluesky})
 	}
@@ -81,6 +87,48 @@ func (c FacebookConfig) secrets() (app, verify string, err error) {
 		return "", "", fmt.Errorf("facebook: verify_token: %w", err)
 	}
 	return app, verify, nil
+}
+
+// xAccount makes the adapter of an account on X. The platform allows an app one stream: the first account in the configuration keeps it, for
+// all of them.
+func (w *wiring) xAccount(c ChannelConfig, channel platforms.Channel, token string) (moderation.Adapter, error) {
+	key, secret, err := w.cfg.X.secrets()
+	if err != nil {
+		return nil, err
+	}
+	bearer, err := w.cfg.X.Bearer.Read()
+	if err != nil {
+		return nil, fmt.Errorf("x: bearer: %w", err)
+	}
+	half, err := c.TokenSecret.Read()
+	if err != nil {
+		return nil, fmt.Errorf("token_secret: %w", err)
+	}
+	if half == "" {
+		return nil, errors.New("token_secret: an account on X has a second half of its token")
+	}
+	cfg := twitter.Config{BaseURL: w.cfg.X.BaseURL, ConsumerKey: key, ConsumerSecret: secret, Bearer: bearer, AccessToken: token, AccessSecret: half,
+		Channel: channel, Log: w.log, Metrics: w.x}
+	if len(w.on(platforms.X)) == 0 {
+		cfg.Stream = map[string]platforms.Channel{}
+		for _, other := range w.cfg.Channels {
+			if platforms.Platform(other.Platform) == platforms.X {
+				cfg.Stream[other.Account] = other.channel(w.quota)
+			}
+		}
+	}
+	return twitter.NewAccount(cfg)
+}
+
+// secrets reads the app's secrets.
+func (c XConfig) secrets() (key, secret string, err error) {
+	if key, err = c.ConsumerKey.Read(); err != nil {
+		return "", "", fmt.Errorf("x: consumer_key: %w", err)
+	}
+	if secret, err = c.ConsumerSecret.Read(); err != nil {
+		return "", "", fmt.Errorf("x: consumer_secret: %w", err)
+	}
+	return key, secret, nil
 }
 
 // on lists the channels of a platform by their account.
@@ -126,6 +174,18 @@ func (w *wiring) webhooks(sink func(context.Context, []platforms.Event) error) (
 		}
 		mux.Handle("/webhooks/facebook", hook)
 		mux.Handle("/webhooks/instagram", hook)
+	}
+	if accounts := w.on(platforms.X); len(accounts) > 0 {
+		_, secret, err := w.cfg.X.secrets()
+		if err != nil {
+			return nil, err
+		}
+		hook, err := twitter.NewWebhook(twitter.WebhookConfig{ConsumerSecret: secret, BaseURL: w.cfg.X.BaseURL, Channels: accounts, Sink: sink, Log: w.log,
+			Metrics: w.x})
+		if err != nil {
+			return nil, err
+		}
+		mux.Handle("/webhooks/x", hook)
 	}
 	return mux, nil
 }

@@ -27,7 +27,8 @@ func DefaultAccounts() []Account {
 	return []Account{
 		{ID: "410100000000001", Name: "Region Stockholm", Token: "simulated-page-token-1", Plays: platforms.Facebook},
 		{Platform: platforms.Instagram, ID: "17841400000000002", Name: "Region Stockholm (bilder)", Token: "simulated-page-token-2", Plays: platforms.Instagram},
-		{ID: "410100000000003", Name: "Region Stockholm (korta nyheter)", Token: "simulated-page-token-3", Plays: platforms.X},
+		{Platform: platforms.X, ID: "1400000000000000003", Name: "Region Stockholm (korta nyheter)", Token: "1400000000000000003-simulated-token",
+			Plays: platforms.X},
 	}
 }
 
