@@ -489,3 +489,22 @@ func FuzzInstagramAnswer(f *testing.F) {
 		}
 	})
 }
+
+// TestListeningGivesWay lets two thirds of the quota be spent.
+func TestListeningGivesWay(t *testing.T) {
+	g := newGram(t, nil)
+	for range 5 {
+		g.publish(t, time.Now().Add(-time.Hour))
+	}
+	if err := g.SetFaults(platformtest.Faults{UsagePercent: 66}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
+	defer cancel()
+	if err := g.account.Listen(ctx, (&ear{}).sink); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("it ended with %v", err)
+	}
+	if n := count(g.Server, "comments"); n > 2 {
+		t.Errorf("%d media were asked for", n)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -41,11 +42,17 @@ func (p *Instagram) Told(events []platforms.Event) {
 	}
 }
 
-// told is what the webhook told so far; forget leaves out what has been compared.
-func (p *Instagram) told() glimpse {
+// told is what the webhook told of a medium's comments so far. forget leaves out what has been compared.
+func (p *Instagram) told(medium string) glimpse {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return maps.Clone(p.heard)
+	told := glimpse{}
+	for id, c := range p.heard {
+		if c.Post == medium {
+			told[id] = c
+		}
+	}
+	return told
 }
 
 func (p *Instagram) forget(compared glimpse) {
@@ -58,15 +65,15 @@ func (p *Instagram) forget(compared glimpse) {
 
 // Listen asks, every minute, for the comments of media that are at most a week old, and hands over what differs from the time before:
 // new comments (as Edited, for that is how they stand), edits, hides, comments shown again and removals. When it begins, every comment of
-// the last day is new to it, and what happened to older ones is left to CatchUp.
+// the last day is new to it, and what happened to older ones before that is left to CatchUp.
 //
-// It costs a call, and one for each fifty comments of those media; it makes none while more than 60 percent of a quota are spent. It ends when ctx is
-// cancelled, and with platforms.ErrTokenDead; after any other fault it asks again, after twice as long each time.
+// It costs a call, and one for each fifty comments of those media; it rests while more than 60 percent of a quota are spent. It ends when
+// ctx is cancelled, and with platforms.ErrTokenDead; after any other fault it asks again, after twice as long each time.
 func (p *Instagram) Listen(ctx context.Context, sink func(context.Context, []platforms.Event) error) error {
-	var seen map[string]glimpse
+	seen := map[string]glimpse{} // by medium
 	pause := p.cfg.ListenEvery
 	for {
-		now, err := p.look(ctx, seen, sink)
+		err := p.look(ctx, seen, sink)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -80,7 +87,7 @@ func (p *Instagram) Listen(ctx context.Context, sink func(context.Context, []pla
 			}
 			p.cfg.Log.Warn("facebook: Instagram could not be asked", zap.String("channel", p.cfg.Channel.ID), zap.Duration("again_in", pause), zap.Error(err))
 		default:
-			seen, pause = now, p.cfg.ListenEvery
+			pause = p.cfg.ListenEvery
 		}
 		t := time.NewTimer(pause)
 		select {
@@ -92,77 +99,84 @@ func (p *Instagram) Listen(ctx context.Context, sink func(context.Context, []pla
 	}
 }
 
-// look asks once, and hands over what differs from what was seen before.
+// look asks once, hands over what differs from what was seen before, and notes what is seen now, medium by medium.
 //
-// If sink fails, or we die, nothing of this time is taken for seen: the next time hands it over again.
-func (p *Instagram) look(ctx context.Context, before map[string]glimpse, sink func(context.Context, []platforms.Event) error) (map[string]glimpse, error) {
+// If sink fails, or we die, what was about to be handed over is not taken for seen: the next time hands it over again.
+func (p *Instagram) look(ctx context.Context, seen map[string]glimpse, sink func(context.Context, []platforms.Event) error) error {
 	if err := p.usage.spare(p.cfg.Now()); err != nil {
-		return nil, err
+		return err
 	}
-	asked := p.cfg.Now()
-	if before == nil {
+	if len(seen) == 0 { // with a token that is not the account's, lists look empty
 		if _, err := p.belongs(ctx); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	media, err := p.media(ctx, asked.Add(-listenTo))
+	began := p.cfg.Now()
+	media, err := p.media(ctx, began.Add(-listenTo))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	seen, told := map[string]glimpse{}, p.told()
-	for _, m := range media {
-		comments := glimpse{}
-		asked := p.cfg.Now() // what changes while we read is told next time
-		err := p.comments(ctx, m.id, func(batch []platforms.Comment) error {
-			for _, c := range batch {
-				comments[c.Ref.Comment] = c
-			}
-			return nil
-		})
-		if errors.Is(err, platforms.ErrGone) {
-			continue
+	for i, m := range media {
+		if i > 0 {
+			err = p.usage.spare(p.cfg.Now())
 		}
-		if err != nil {
-			return nil, err
+		if err == nil {
+			err = p.lookAt(ctx, m.id, seen, sink)
 		}
-		seen[m.id] = comments
-		last := before[m.id]
-		if before == nil {
-			last = olderThan(comments, asked.Add(-reread))
-		}
-		last = last.and(told, m.id)
-		events, err := p.differences(ctx, last, comments, asked)
-		if err != nil {
-			return nil, err
-		}
-		if len(events) > 0 {
-			if err := sink(ctx, events); err != nil {
-				return nil, err
-			}
+		if err != nil && !errors.Is(err, platforms.ErrGone) {
+			return err
 		}
 	}
-	p.forget(told)
-	return seen, nil
+	followed := func(medium string) bool {
+		return slices.ContainsFunc(media, func(m listed) bool { return m.id == medium })
+	}
+	maps.DeleteFunc(seen, func(medium string, _ glimpse) bool { return !followed(medium) })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.heard, func(_ string, c platforms.Comment) bool { return !followed(c.Post) && c.Posted.Before(began) })
+	return nil
 }
 
-// and is g with what was told of the medium's comments that are not in it.
-func (g glimpse) and(told glimpse, medium string) glimpse {
-	all := maps.Clone(g)
-	if all == nil {
-		all = glimpse{}
-	}
-	for id, c := range told {
-		if _, known := all[id]; !known && c.Post == medium {
-			all[id] = c
+// lookAt asks for the comments of one medium.
+func (p *Instagram) lookAt(ctx context.Context, medium string, seen map[string]glimpse, sink func(context.Context, []platforms.Event) error) error {
+	asked := p.cfg.Now() // what changes while we read is told next time
+	now := glimpse{}
+	if err := p.comments(ctx, medium, func(batch []platforms.Comment) error {
+		for _, c := range batch {
+			now[c.Ref.Comment] = c
 		}
+		return nil
+	}); err != nil {
+		return err
 	}
+	before, known := seen[medium]
+	if !known {
+		before = now.olderThan(asked.Add(-reread))
+	}
+	told := p.told(medium)
+	events, err := p.differences(ctx, before.and(told), now, asked)
+	if err == nil && len(events) > 0 {
+		err = sink(ctx, events)
+	}
+	if err != nil {
+		return err
+	}
+	seen[medium] = now
+	p.forget(told)
+	return nil
+}
+
+// and is g with those comments of told that are not in it.
+func (g glimpse) and(told glimpse) glimpse {
+	all := maps.Clone(told)
+	maps.Copy(all, g)
 	return all
 }
 
 // olderThan are the comments that were posted before a time.
-func olderThan(comments glimpse, at time.Time) glimpse {
+func (g glimpse) olderThan(at time.Time) glimpse {
 	older := glimpse{}
-	for id, c := range comments {
+	for id, c := range g {
 		if c.Posted.Before(at) {
 			older[id] = c
 		}
