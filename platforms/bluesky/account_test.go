@@ -457,10 +457,14 @@ func TestBlockedIsNotGone(t *testing.T) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	s.must(s.account.Hide(context.Background(), receipt(t, c.ID)))
+	n := len(s.State().Calls)
 	for range 2 {
 		if e, told := s.read(time.Now().Add(-time.Hour))[c.ID]; told && e.Kind == platforms.Removed {
 			t.Fatal("it was taken for removed")
 		}
+	}
+	if asked := s.actions(n); slices.Contains(asked, "fetch") {
+		t.Errorf("the network was asked %v: that it is there was told", asked)
 	}
 }
 
@@ -507,8 +511,10 @@ func TestHorizon(t *testing.T) {
 	before := s.say(platformtest.Comment{Post: old.ID, Text: "För länge sedan.", Posted: s.now().Add(-19 * 24 * time.Hour)})
 	today := s.say(platformtest.Comment{Post: old.ID, Text: "I dag."})
 	late := s.say(platformtest.Comment{Post: ancient.ID, Text: "I dag, under ett gammalt inlägg."})
+	s.must(s.account.Mute(context.Background(), platforms.Author{ID: "did:plc:tyst"})) // no notification tells of what the muted say
+	muted := s.say(platformtest.Comment{Post: ancient.ID, Text: "Av en tystad.", AuthorID: "did:plc:tyst"})
 	got := s.read(week)
-	for id, want := range map[string]bool{before.ID: false, today.ID: true, late.ID: true} {
+	for id, want := range map[string]bool{before.ID: false, today.ID: true, late.ID: true, muted.ID: true} {
 		if _, told := got[id]; told != want {
 			t.Errorf("%s: told %v", id, told)
 		}
@@ -581,11 +587,16 @@ func TestListenTellsOfRewritingAndSurvivesFaults(t *testing.T) {
 	s.read(time.Now().Add(-time.Hour)) // the thread is known
 	heard := make(chan platforms.Event, 100)
 	var full atomic.Bool
+	refused := make(chan struct{}, 1)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- s.account.Listen(ctx, func(_ context.Context, events []platforms.Event) error {
 			if full.Load() {
+				select {
+				case refused <- struct{}{}:
+				default:
+				}
 				return errors.New("the disk is full")
 			}
 			for _, e := range events {
@@ -617,6 +628,7 @@ func TestListenTellsOfRewritingAndSurvivesFaults(t *testing.T) {
 	}
 	full.Store(true)
 	s.say(platformtest.Comment{Text: "När disken var full."})
+	<-refused
 	s.must(s.SetFaults(platformtest.Faults{HTTP500: 0.1, HalfBody: 0.05}))
 	for i := range 120 { // more than a page of notifications
 		s.say(platformtest.Comment{Text: fmt.Sprint("Nummer ", i)})
