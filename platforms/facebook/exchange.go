@@ -166,6 +166,9 @@ func judge(status int, header http.Header, body []byte, now, regain time.Time) e
 	return classify(e, now, regain)
 }
 
+// answeredBefore is the code for a comment that was answered in private before.
+const answeredBefore = 10900
+
 // classify gives a refusal the meaning that moderation acts on.
 func classify(e *GraphError, now, regain time.Time) error {
 	switch c := e.Code; {
@@ -179,7 +182,7 @@ func classify(e *GraphError, now, regain time.Time) error {
 		return e
 	case c == 10 || c >= 200 && c <= 299:
 		return fmt.Errorf("%w: %w", platforms.ErrNotPermitted, e)
-	case c >= 10900 && c <= 10903: // a private reply that was given before, or comes too late
+	case c >= answeredBefore && c <= 10903: // a private reply that was given before, or comes too late
 		return fmt.Errorf("%w: %w", platforms.ErrNotPermitted, e)
 	}
 	return e

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	fb "github.com/huandu/facebook/v2"
 
@@ -17,6 +18,10 @@ import (
 type Page struct {
 	*client
 	history history
+
+	mu sync.Mutex
+	// unsure are the comments whose private reply was begun, and whose outcome we never heard.
+	unsure map[string]bool
 }
 
 // NewPage makes a page. It makes no call; [Page.Check] does.
@@ -25,7 +30,7 @@ func NewPage(cfg Config) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{client: c}, nil
+	return &Page{client: c, unsure: map[string]bool{}}, nil
 }
 
 // Channel is the channel as configured.
@@ -120,7 +125,8 @@ func (p *Page) Reply(ctx context.Context, ref platforms.Ref, text string) (strin
 }
 
 // PrivateReply answers a comment in a message that only its author sees. The platform allows one for each comment, within
-// seven days; after that the error is platforms.ErrNotPermitted.
+// seven days; after that the error is platforms.ErrNotPermitted. So it is when somebody has answered so before, unless that was most likely
+// an attempt of ours whose outcome this process never heard.
 func (p *Page) PrivateReply(ctx context.Context, ref platforms.Ref, text string) error {
 	if err := p.mine(ref); err != nil {
 		return err
@@ -129,6 +135,17 @@ func (p *Page) PrivateReply(ctx context.Context, ref platforms.Ref, text string)
 		"recipient": map[string]string{"comment_id": ref.Comment},
 		"message":   map[string]string{"text": text},
 	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var refusal *GraphError
+	switch {
+	case errors.As(err, &refusal) && refusal.Code == answeredBefore && p.unsure[ref.Comment]:
+		err = nil
+	case err != nil && refusal == nil && outcome(err) == "fault":
+		p.unsure[ref.Comment] = true
+		return err
+	}
+	delete(p.unsure, ref.Comment)
 	return err
 }
 

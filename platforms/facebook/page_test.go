@@ -329,6 +329,27 @@ func TestRepliesAndBlocks(t *testing.T) {
 	}
 }
 
+// TestALostPrivateReplyIsOurs tells an attempt of ours whose answer was lost from a colleague's.
+func TestALostPrivateReplyIsOurs(t *testing.T) {
+	s := newSite(t, platformtest.Options{}, nil)
+	c := s.write(t, platformtest.Comment{Text: "När öppnar ni?"})
+	if err := s.SetFaults(platformtest.Faults{HalfBody: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.page.PrivateReply(soon(t), ref(c.ID), "Klockan åtta."); err == nil {
+		t.Fatal("the lost answer passed for a success")
+	}
+	if err := s.SetFaults(platformtest.Faults{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.page.PrivateReply(soon(t), ref(c.ID), "Klockan åtta."); err != nil {
+		t.Errorf("again: %v", err)
+	}
+	if err := s.page.PrivateReply(soon(t), ref(c.ID), "En sak till."); !errors.Is(err, platforms.ErrNotPermitted) {
+		t.Errorf("another: %v, want ErrNotPermitted", err)
+	}
+}
+
 func TestCannotHide(t *testing.T) {
 	s := newSite(t, platformtest.Options{}, nil)
 	c := s.write(t, platformtest.Comment{Text: "fy", CannotHide: true})
