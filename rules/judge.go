@@ -404,10 +404,20 @@ func capital(s string) string {
 // shorten cuts evidence to what a person reads at a glance.
 func shorten(s string) string {
 	const most = 80
-	if s = strings.ToValidUTF8(s, "�"); len(s) <= most || utf8.RuneCountInString(s) <= most {
+	end, n := len(s), 0
+	for i := range s {
+		if n++; n > most {
+			end = i
+			break
+		}
+	}
+	switch {
+	case !utf8.ValidString(s[:end]):
+		return shorten(strings.ToValidUTF8(s, "�"))
+	case end == len(s):
 		return s
 	}
-	return string([]rune(s)[:most]) + "…"
+	return s[:end] + "…"
 }
 
 // detections weighs what the detectors found. A name that no rule detects is passed over: a policy may leave a detector out.
