@@ -36,8 +36,8 @@ func demoCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Show everything at once: a simulated platform, the bot, and the console",
-		Long: "Start a simulated Facebook, the bot with its embedded database, and the console; print a login link; and play eight posts and the\n" +
-			"stream of comments on them. Everything goes over the wire as in life: signed webhooks in, Graph calls out.",
+		Long: "Start a simulated Facebook, Instagram and X, the bot with its embedded database, and the console; print a login link;\n" +
+			"and play eight posts and the stream of comments on them. Everything goes over the wire as in life: signed webhooks in, API calls out.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return runDemo(c.Context(), o, c.OutOrStdout(), c.ErrOrStderr())

@@ -18,7 +18,7 @@ func simulateCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "simulate",
 		Short: "Run the simulated platform alone, and play a thread of comments on it",
-		Long: "Run the simulated platform alone: the Graph API over HTTP, with signed webhooks out, public pages at /, and all it holds at /state.\n" +
+		Long: "Run the simulated platforms alone: their APIs over HTTP, with signed webhooks out, public pages at /, and all it holds at /state.\n" +
 			"It goes on serving after the last event, until it is told to stop.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
