@@ -184,6 +184,7 @@ func (s *Server) routes() []route {
 		{pattern: "GET /questions", roles: review, handle: (*visit).questionsPage},
 		{pattern: "GET /questions/{comment}", roles: review, handle: (*visit).questionsPage},
 		{pattern: "POST /case/{comment}/decide", roles: review, handle: (*visit).decide},
+		{pattern: "POST /case/{comment}/post", roles: review, handle: (*visit).closePost},
 		{pattern: "POST /undo/{decision}", roles: review, handle: (*visit).undo},
 		{pattern: "POST /claim/{flag}", roles: review, handle: (*visit).claim},
 		{pattern: "GET /author", roles: review, handle: (*visit).authorPage},
@@ -198,8 +199,10 @@ func (s *Server) routes() []route {
 		{pattern: "GET /archive/verify", roles: keep, handle: (*visit).verifyPage},
 		{pattern: "POST /archive/verify", roles: keep, handle: (*visit).verify},
 
-		{pattern: "GET /channels", roles: admin, handle: (*visit).channelsPage},
-		{pattern: "POST /channels/retry", roles: admin, handle: (*visit).retry},
+		{pattern: "GET /channels", roles: review, handle: (*visit).channelsPage},
+		{pattern: "POST /channels/check", roles: review, handle: (*visit).checkChannels},
+		{pattern: "POST /channels/retry", roles: review, handle: (*visit).retry},
+
 		{pattern: "GET /accounts", roles: admin, handle: (*visit).accountsPage},
 	}
 }
@@ -377,6 +380,7 @@ type page struct {
 	Content any
 	Account Account
 	Counts  moderation.Counts
+	Alerts  []alertLine
 	Flash   *flash
 	Path    string // where to come back to after a change of language
 	KeysOff bool
@@ -393,6 +397,9 @@ func (v *visit) show(status int, template string, p page) error {
 	if !p.Bare {
 		var err error
 		if p.Counts, err = v.s.desk.Counts(v.r.Context()); err != nil {
+			return err
+		}
+		if p.Alerts, err = v.alerts(); err != nil {
 			return err
 		}
 	}

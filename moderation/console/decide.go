@@ -56,6 +56,8 @@ func choices(c moderation.Case) []choice {
 	add(there && can.Delete, choice{Action: moderation.Delete, Key: "d", Label: "do.delete", Hint: "hint.delete"})
 	add(there && can.Block && c.Comment.Author.ID != "", choice{Action: moderation.Block, Key: "b", Label: "do.block", Hint: "hint.block"})
 	add(!escalated(c), choice{Action: moderation.Escalate, Key: "e", Label: "do.escalate", Hint: "hint.escalate"})
+	add(there && escalated(c) && can.Report && !c.Reported, choice{Action: moderation.Report, Key: "n", Label: "do.report", Hint: "hint.report"})
+	add(can.Mute && !c.Muted && c.Comment.Author.ID != "", choice{Action: moderation.Mute, Key: "t", Label: "do.mute", Hint: "hint.mute"})
 	add(there, choice{Action: moderation.Opinion, Key: "s", Label: "do.opinion", Hint: "hint.opinion"})
 	sort.SliceStable(list, func(i, j int) bool { return list[i].Main && !list[j].Main })
 	return list
@@ -68,7 +70,7 @@ func escalated(c moderation.Case) bool {
 // second tells whether an action asks once more before it is done.
 func second(a moderation.Action) bool {
 	switch a {
-	case moderation.Delete, moderation.Block, moderation.Escalate, moderation.Route, moderation.Reply:
+	case moderation.Delete, moderation.Block, moderation.Escalate, moderation.Route, moderation.Reply, moderation.Mute, moderation.Report:
 		return true
 	}
 	return false
@@ -106,7 +108,8 @@ func (v *visit) decide() error {
 	v.putFlash(flash{Action: resolution.Action, Upheld: c.State == moderation.Hidden && resolution.Action == moderation.Hide,
 		Author: c.Comment.Author.Name, Platform: c.Ref.Platform, Comment: comment, Decision: decision.ID, List: list,
 		Tell: resolution.Action == moderation.Hide && resolution.Reply == "" && c.Private})
-	if resolution.Action == moderation.Reply { // the comment itself is still to be decided
+	switch resolution.Action {
+	case moderation.Reply, moderation.Mute, moderation.Report: // the comment itself is still to be decided
 		v.redirect(v.caseView(c, list).Back())
 		return nil
 	}
@@ -187,8 +190,11 @@ func (v *visit) defaultReason(c moderation.Case, a moderation.Action) string {
 	if bullet.Title.SV == "" {
 		return ""
 	}
-	if a == moderation.Escalate {
+	switch a {
+	case moderation.Escalate:
 		return "Anmäls till plattformen och polisen: " + lowerFirst(bullet.Title.SV)
+	case moderation.Report:
+		return "Anmäls till plattformen: " + lowerFirst(bullet.Title.SV)
 	}
 	return "Bryter mot kommentarsreglerna: " + lowerFirst(bullet.Title.SV)
 }

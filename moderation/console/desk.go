@@ -50,6 +50,8 @@ type Deciding interface {
 	Release(ctx context.Context, flag int64, by string) error
 	Resolve(context.Context, moderation.Resolution) (moderation.Decision, error)
 	Undo(ctx context.Context, decision int64, by string) error
+	// CloseComments closes the post of a comment for new ones (moderation.Close), or opens it again (moderation.Open).
+	CloseComments(ctx context.Context, comment int64, action moderation.Action, by, reason string) error
 }
 
 // Answering is what the team keeps ready to say.
@@ -71,6 +73,13 @@ type Operations interface {
 	DeadLetters(context.Context) ([]moderation.DeadLetter, error)
 	Retry(ctx context.Context, box string, id int64, by string) error
 	Waiting(ctx context.Context, limit int) ([]moderation.Waiting, error)
+	// Lines tells for each channel how much waits, and what rests until when.
+	Lines(context.Context) ([]moderation.Line, error)
+	// Health tells how each channel was found when it was last looked at; CheckNow asks for a look, and does not wait for it.
+	Health() []moderation.ChannelHealth
+	CheckNow()
+	// Alerts returns what people must be told of and that is not over.
+	Alerts(context.Context) ([]moderation.Alert, error)
 	Channels() []platforms.Channel
 	Capabilities(channel string) platforms.Capabilities
 	Policy() *rules.Policy

@@ -47,6 +47,8 @@ type fakeDesk struct {
 	decision int64
 	fail     map[string]error
 	trial    bool // what the bot hid was hidden by rules on trial
+	checking bool
+	alert    []moderation.Alert
 	// templates are those of each name, the newest first.
 	templates map[string][]moderation.Template
 }
@@ -381,9 +383,51 @@ func (d *fakeDesk) Retry(_ context.Context, box string, id int64, _ string) erro
 	return moderation.ErrNotFound
 }
 func (d *fakeDesk) Waiting(context.Context, int) ([]moderation.Waiting, error) { return d.waiting, nil }
-func (d *fakeDesk) Channels() []platforms.Channel                              { return d.channels }
-func (d *fakeDesk) Capabilities(string) platforms.Capabilities                 { return everything }
-func (d *fakeDesk) Policy() *rules.Policy                                      { return d.policy }
+func (d *fakeDesk) Lines(context.Context) (lines []moderation.Line, err error) {
+	for _, w := range d.waiting {
+		lines = append(lines, moderation.Line{Channel: d.channels[2], Waiting: 50, Oldest: w.Since, Pauses: []moderation.Pause{{Channel: "x", Call: "hide", Until: w.NotBefore, Why: moderation.WaitThrottled}}})
+	}
+	return lines, d.failing("Lines")
+}
+
+func (d *fakeDesk) Health() (all []moderation.ChannelHealth) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, c := range d.channels {
+		h := moderation.ChannelHealth{Channel: c, Capabilities: everything, Checkable: true, Running: d.checking}
+		if c.ID == "facebook" {
+			h.At, h.Checks = time.Now().Add(-20*time.Minute), []platforms.Check{{Name: "token", OK: true, SV: "Åtkomstnyckeln gäller.", EN: "The token holds.", Expires: time.Now().AddDate(0, 0, 40)},
+				{Name: "webhook", SV: "Ingen prenumererar på kommentarer. Kör takhojd connect.", EN: "Nobody subscribes to comments. Run takhojd connect."}}
+		}
+		all = append(all, h)
+	}
+	return all
+}
+
+func (d *fakeDesk) CheckNow() { d.mu.Lock(); d.checking = true; d.mu.Unlock() }
+
+func (d *fakeDesk) Alerts(context.Context) ([]moderation.Alert, error) {
+	return d.alert, d.failing("Alerts")
+}
+
+func (d *fakeDesk) CloseComments(_ context.Context, comment int64, action moderation.Action, by, reason string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	c := d.cases[comment]
+	if c == nil {
+		return moderation.ErrNotFound
+	}
+	c.PostDecisions = append(c.PostDecisions, moderation.PostDecision{Action: action, By: by, Reason: reason, At: time.Now(), State: "done"})
+	c.Closed = time.Time{}
+	if action == moderation.Close {
+		c.Closed = time.Now()
+	}
+	return nil
+}
+
+func (d *fakeDesk) Channels() []platforms.Channel              { return d.channels }
+func (d *fakeDesk) Capabilities(string) platforms.Capabilities { return everything }
+func (d *fakeDesk) Policy() *rules.Policy                      { return d.policy }
 func (d *fakeDesk) Media(_ context.Context, sum string) (string, []byte, error) {
 	if b := d.media[sum]; b != nil {
 		return d.kinds[sum], b, nil
@@ -487,7 +531,7 @@ func morning(t testing.TB) *fakeDesk {
 			Text: rules.Words{SV: "Hej! Fråga SL.", EN: "Hello! Ask SL."}}},
 	}
 	d.dead = []moderation.DeadLetter{{Box: "outbox", ID: 5, Comment: 8, Channel: "facebook", Action: "hide", Attempts: 12, Since: time.Now().Add(-6 * time.Hour), Error: "the platform no longer accepts the access token; renew it"}}
-	d.waiting = []moderation.Waiting{{ID: 6, Comment: 7, Channel: "x", Action: "hide", Attempts: 2, NotBefore: time.Now().Add(8 * time.Minute), Since: time.Now().Add(-7 * time.Minute), Error: "the platform asks us to wait"}}
+	d.waiting = []moderation.Waiting{{ID: 6, Comment: 7, Channel: "x", Action: "hide", Attempts: 2, NotBefore: time.Now().Add(8 * time.Minute), Why: moderation.WaitThrottled, Since: time.Now().Add(-7 * time.Minute), Error: "the platform asks us to wait"}}
 	return d
 }
 

@@ -201,67 +201,6 @@ func bars(list []bar, full float64) template.HTML {
 	return template.HTML(out.String())
 }
 
-// channelsView is each channel with what the guidelines demand of it, what waits for its platform, and what could not be done.
-type channelsView struct {
-	Channels []channelLine
-	Waiting  []moderation.Waiting
-	Dead     []moderation.DeadLetter
-}
-
-type channelLine struct {
-	ID, Name, Platform, Purpose, Owner string
-	ResponseTarget                     time.Duration
-	Reviewed                           time.Time
-	HideQuota                          int
-	Missing                            []string // keys of the catalogue: what the guidelines demand and nobody has stated
-	Overdue                            bool
-}
-
-// reviewEvery is how often a channel is to be reviewed against law and directives.
-const reviewEvery = 12 // months
-
-func (v *visit) channelsPage() error {
-	var view channelsView
-	for _, c := range v.s.desk.Channels() {
-		line := channelLine{ID: c.ID, Name: c.Name, Platform: platformName(c.Platform), Purpose: c.Purpose, Owner: c.Owner,
-			ResponseTarget: c.ResponseTarget, Reviewed: c.Reviewed, HideQuota: c.HideQuota}
-		for _, demand := range []struct {
-			name    string
-			missing bool
-		}{{"channels.purpose", c.Purpose == ""}, {"channels.owner", c.Owner == ""}, {"channels.target", c.ResponseTarget == 0},
-			{"channels.reviewed", c.Reviewed.IsZero()}} {
-			if demand.missing {
-				line.Missing = append(line.Missing, demand.name)
-			}
-		}
-		line.Overdue = !c.Reviewed.IsZero() && c.Reviewed.AddDate(0, reviewEvery, 0).Before(v.s.now())
-		view.Channels = append(view.Channels, line)
-	}
-	var err error
-	if view.Waiting, err = v.s.desk.Waiting(v.r.Context(), listLimit); err != nil {
-		return err
-	}
-	if view.Dead, err = v.s.desk.DeadLetters(v.r.Context()); err != nil {
-		return err
-	}
-	return v.show(http.StatusOK, "channels", page{Title: "channels.title", Section: "channels", Content: view})
-}
-
-// retry puts a dead letter back in its row.
-func (v *visit) retry() error {
-	id, err := strconv.ParseInt(v.r.PostFormValue("id"), 10, 64)
-	box := v.r.PostFormValue("box")
-	if err != nil || box != "inbox" && box != "outbox" {
-		return fmt.Errorf("%w: which letter", errBadForm)
-	}
-	if err := v.s.desk.Retry(v.r.Context(), box, id, v.account.Name); err != nil {
-		return fmt.Errorf("retry %s %d: %w", box, id, err)
-	}
-	v.putFlash(flash{Retried: true})
-	v.redirect("/channels")
-	return nil
-}
-
 // rulesView is the policy, bullet by bullet.
 type rulesView struct {
 	Name, Version string

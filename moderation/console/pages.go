@@ -196,6 +196,9 @@ func (p *pages) detail(text string) string {
 	if strings.HasPrefix(text, "the platform asks us to wait") {
 		return p.say("trouble.wait")
 	}
+	if strings.HasPrefix(text, "begun, and the outcome is not known") {
+		return p.say("trouble.unknown")
+	}
 	return text
 }
 

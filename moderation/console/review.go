@@ -292,6 +292,7 @@ type caseView struct {
 	Groups    []reasonGroup
 	Choices   []choice
 	Answers   []saying // what can be said, or where it can be referred
+	CanDecide bool     // whoever reads may
 	Held      bool     // by me
 	Taken     bool     // by somebody else
 	Revisions []moderation.Revision
@@ -321,6 +322,7 @@ func (v *visit) caseView(c moderation.Case, list string) *caseView {
 		view.Choices[i].Second = second(view.Choices[i].Action) || view.Default[string(view.Choices[i].Action)] == ""
 	}
 	view.Answers = v.answers(c)
+	view.CanDecide = v.may(Moderator, Admin)
 	return view
 }
 

@@ -78,7 +78,7 @@ func TestEveryWordIsThereAndUsed(t *testing.T) {
 func TestEveryStateHasWords(t *testing.T) {
 	p := &pages{lang: "sv"}
 	for _, a := range []moderation.Action{moderation.Allow, moderation.Flag, moderation.Hide, moderation.Delete, moderation.Restore, moderation.Block,
-		moderation.Escalate, moderation.Route, moderation.Opinion, moderation.Reply} {
+		moderation.Escalate, moderation.Route, moderation.Opinion, moderation.Reply, moderation.Mute, moderation.Report, moderation.Close, moderation.Open} {
 		if got := p.optional("action.", string(a)); got == string(a) {
 			t.Errorf("action %s has no words", a)
 		}
