@@ -277,15 +277,20 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileRoutes(v); err != nil {
 		return err
 	}
+	topics, err := compileTopics(p.file.Policy.SecondTopics, v)
+	if err != nil {
+		return err
+	}
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}
 	if err := p.compileLexicon(v, innocent); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.lexicon.Words(), p.file.Policy.SecondReader, p.file.Policy.SecondKey); err != nil {
+	if p.second, err = newSecond(v, p.lexicon.Words(), &p.file); err != nil {
 		return err
 	}
+	p.second.topics = topics
 	p.version = p.second.version(p.version)
 	p.index(v)
 	p.unused = v.unused()

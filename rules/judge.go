@@ -255,6 +255,7 @@ type weighing struct {
 	action   Action
 	escalate bool
 	findings []Finding
+	cleared  bool  // something was found, and the words around it made it nothing
 	quotes   []int // places of the quotation marks in the text, once looked for
 	looked   bool
 }
@@ -273,7 +274,9 @@ func (w *weighing) patterns() {
 			continue
 		}
 		start, end := w.place(h.evidence)
-		score := r.score * w.contextOf(r, h.evidence, start, end)
+		left := w.contextOf(r, h.evidence, start, end)
+		w.cleared = w.cleared || left < 1
+		score := r.score * left
 		disguise, seen := w.disguise(h.evidence)
 		if disguise.Has(text.Leet | text.Spaced | text.Punctuated | text.Homoglyph | text.Invisible | text.Styled) {
 			score = min(1, score+0.1)
@@ -289,7 +292,11 @@ func (w *weighing) company(r *compiled, sentence int32) bool {
 			return false
 		}
 	}
-	return !w.s.matcher.any(r.unless, sentence)
+	if w.s.matcher.any(r.unless, sentence) {
+		w.cleared = true
+		return false
+	}
+	return true
 }
 
 // distinct counts the places where a rule matched without overlap.

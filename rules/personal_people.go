@@ -275,13 +275,13 @@ func swedishBare(w []byte) bool {
 	return clearSurname(w)
 }
 
-// saint tells whether word i is the name of a saint, and so of a place: "S:t Göran", "Sankt Erik".
+// saint tells whether word i is the name of a saint, and so of a place, or of a stop: "S:t Göran", "Sankt Erik", "hållplatsen Ekhagen".
 func (r *reading) saint(i int) bool {
 	if i == 0 {
 		return false
 	}
 	switch string(r.bytes(i - 1)) {
-	case "sankt", "sankta", "st", "t":
+	case "sankt", "sankta", "st", "t", "hållplatsen", "hållplats", "stationen":
 		return true
 	}
 	return false

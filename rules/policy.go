@@ -203,6 +203,13 @@ func (p *Policy) Rules() []RuleInfo {
 	return infos
 }
 
+// secondTopic is what a comment may be about, by the category that is broken when it breaks one.
+type secondTopic struct {
+	Category Category `yaml:"category"`
+	Likely   float64  `yaml:"likely"`
+	Find     []string `yaml:"find"`
+}
+
 // The shape of the policy file. Field by field it is explained in policies/regionstockholm.yaml.
 type policyFile struct {
 	Policy struct {
@@ -224,6 +231,8 @@ type policyFile struct {
 		// SecondKey is how likely a violation must be to that reader, from 0 to 1, before patterns of words may hide a comment; below it
 		// they flag. 0, the default, lets them hide alone.
 		SecondKey float64 `yaml:"second_key"`
+		// SecondTopics lets that reader flag what is less likely a violation, where a pattern says what the comment is about.
+		SecondTopics []secondTopic `yaml:"second_topics"`
 	} `yaml:"policy"`
 	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
 	Context struct {
@@ -339,6 +348,11 @@ func (p *Policy) check() error {
 	}
 	if k := p.file.Policy.SecondKey; !(k >= 0 && k < 1) {
 		return fmt.Errorf("policy.second_key is %v: want a share from 0 up to 1", k)
+	}
+	for _, t := range p.file.Policy.SecondTopics {
+		if !(t.Likely > 0 && t.Likely < 1) || len(t.Find) == 0 {
+			return fmt.Errorf("policy.second_topics of %s needs likely, a share between 0 and 1, and find", t.Category)
+		}
 	}
 	if p.file.Policy.HideQuota < 0 {
 		return errors.New("policy.hide_quota is negative")

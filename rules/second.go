@@ -3,7 +3,9 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"math/bits"
+	"slices"
 	"strings"
 
 	"takhojd/platforms"
@@ -15,19 +17,38 @@ const SecondReader = "second-reader"
 
 // second is the reader that has learnt (package learn), and what it needs to know of this policy. Without a model it says nothing.
 type second struct {
-	model *learn.Known
-	mode  Mode
-	key   float64                 // how likely a violation must be to it before patterns may hide; 0: they may alone
-	known classSet                // the lists' own classes; those that only a pattern has are no signs
-	signs [classWords * 64]uint32 // of the lists' own classes by number
+	model  *learn.Known
+	mode   Mode
+	key    float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
+	topics []topic
+	known  classSet                // the lists' own classes; those that only a pattern has are no signs
+	signs  [classWords * 64]uint32 // of the lists' own classes by number
 }
 
-func newSecond(v *vocabulary, words []string, mode Mode, key float64) (second, error) {
+// topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category.
+type topic struct {
+	category Category
+	likely   float64
+	find     []*pattern
+}
+
+func compileTopics(topics []secondTopic, v *vocabulary) (made []topic, err error) {
+	for _, t := range topics {
+		find, err := compileAll(t.Find, v)
+		if err != nil {
+			return nil, fmt.Errorf("second_topics of %s: %w", t.Category, err)
+		}
+		made = append(made, topic{t.Category, t.Likely, find})
+	}
+	return made, nil
+}
+
+func newSecond(v *vocabulary, words []string, f *policyFile) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
 	}
-	s := second{model: m.Know(words), mode: mode, key: key}
+	s := second{model: m.Know(words), mode: f.Policy.SecondReader, key: f.Policy.SecondKey}
 	for name, n := range v.numbers {
 		if !strings.HasPrefix(name, "=") {
 			s.known.add(n)
@@ -108,23 +129,29 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 }
 
 // secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.
-// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there.
+// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. It must be surer of
+// a comment on anything than of one on a topic that the policy names: what it has learnt from are comments, and much else is written.
 func (w *weighing) secondOpinion() {
 	r := &w.p.second
-	if r.model == nil || len(w.findings) > 0 || len(w.s.hits) > 0 || w.s.lattice.n == 0 {
+	if r.model == nil || len(w.findings) > 0 || w.cleared || w.s.lattice.n == 0 {
 		return
 	}
 	var room [96]uint32 // no comment has had more classes; if one has, append finds room
 	classes := r.signsOf(&w.s.lattice.all, room[:0])
 	likely := r.model.Violates(&w.s.folded, classes)
-	if likely < r.model.Threshold() {
-		return
-	}
 	mode := r.mode
 	if m, ok := w.facts.Modes[SecondReader]; ok && m == ModeShadow {
 		mode = m
 	}
+	if likely < r.model.Threshold() && !slices.ContainsFunc(r.topics, func(t topic) bool { return likely >= t.likely }) {
+		return
+	}
 	guess, _ := r.model.Category(&w.s.folded, classes)
+	if likely < r.model.Threshold() {
+		if guess = string(w.onTopic(Category(guess), likely)); guess == "" {
+			return
+		}
+	}
 	bullet := w.p.bullets[Category(guess)]
 	if bullet == nil {
 		return // a model of other categories than the policy's
@@ -137,4 +164,18 @@ func (w *weighing) secondOpinion() {
 			bullet.Published.EN + "” of the comment policy.",
 	}})
 	w.conclude(action, false)
+}
+
+// doubt is how much likelier a violation must be on a topic when the reader guesses another category than the topic's.
+const doubt = 0.25
+
+// onTopic gives the category of the first topic that the comment is on and on which a violation is likely enough.
+func (w *weighing) onTopic(guess Category, likely float64) Category {
+	for i := range w.p.second.topics {
+		t := &w.p.second.topics[i]
+		if (likely >= t.likely+doubt || likely >= t.likely && guess == t.category) && w.s.matcher.somewhere(t.find) {
+			return t.category
+		}
+	}
+	return ""
 }

@@ -38,7 +38,7 @@ const (
 	English
 )
 
-func (s Source) weight() float32 { return [...]float32{1, 0.1, 0.05}[s] }
+func (s Source) weight() float32 { return [...]float32{1, 0.3, 0.05}[s] }
 
 // Options are what one may choose in training. The zero value is how the built-in model was made.
 type Options struct {
