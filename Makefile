@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-postgres test-console test-bluesky bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-postgres test-console test-bluesky test-x-contract bench fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -39,6 +39,10 @@ test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
 test-console: build ## the console in a real Chromium
 	sh test/console/install
 	cd test/console && TAKHOJD_BIN=$(CURDIR)/bin/takhojd node run.mjs
+
+test-x-contract: ## the X adapter against the simulated X, with X's own description of its API between them
+	sh test/x-contract/install
+	TAKHOJD_PRISM=$(CURDIR)/test/x-contract/node_modules/.bin/prism $(GO) test -count=1 -timeout 5m -run '^TestContract$$' ./platforms/twitter
 
 test-bluesky: ## the Bluesky adapter, and moderation on it, against a real network on this machine
 	sh test/bluesky/install

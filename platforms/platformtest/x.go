@@ -262,7 +262,7 @@ func mediaKey(c *CommentState, n int) string { return "3_" + c.ID + strconv.Itoa
 func (x *xFront) conversation(c *CommentState) string {
 	if c.CannotHide {
 		n, _ := strconv.ParseInt(c.ID, 10, 64)
-		return strconv.FormatInt(n-1, 10)
+		return strconv.FormatInt(n^1<<21, 10)
 	}
 	return c.Post
 }

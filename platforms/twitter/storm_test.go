@@ -192,3 +192,36 @@ func startModerator(t *testing.T, channel platforms.Channel, adapter moderation.
 	t.Cleanup(func() { cancel(); <-done })
 	return &moderator{m, db}
 }
+
+// receiptFor keeps a record of a comment, and gives the archive's receipt for it.
+func receiptFor(t *testing.T, ref platforms.Ref) archive.Receipt {
+	t.Helper()
+	ctx := context.Background()
+	db, err := store.Open(ctx, filepath.Join(t.TempDir(), "receipts.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	key, err := archive.NewKey("takhojd.test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	books, err := archive.New(db, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var id string
+	err = db.Update(ctx, func(tx *store.Tx) (err error) {
+		id, err = books.Append(tx, archive.Record{Ref: ref, Revision: platforms.Comment{}.Revision(), Posted: time.Now(), Received: time.Now(),
+			Raw: []byte("{}"), Decision: archive.Decision{ID: 1, Action: "hide", By: "bot", At: time.Now()}})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receipt, err := books.Receipt(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return receipt
+}

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	//lint:ignore SA1019 nobody develops it any more; its reading of streams works, within the bounds below
 	gotwitter "github.com/dghubble/go-twitter/twitter"
 )
 
