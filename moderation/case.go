@@ -30,7 +30,7 @@ func (m *Moderator) Case(ctx context.Context, id int64) (Case, error) {
 			StateAt: c.stateAt, StateBy: c.stateBy, Received: c.received, Record: c.record, Capabilities: m.Capabilities(c.ref.Channel),
 			Post: platforms.Post{Platform: c.ref.Platform, Channel: c.ref.Channel, ID: c.post}}
 		g := gatherer{m: m, tx: tx, c: c, k: &k}
-		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.history, g.repetition, g.strikes, g.replies, g.postDecisions, g.storm} {
+		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.earlier, g.history, g.repetition, g.strikes, g.replies, g.postDecisions, g.storm} {
 			if err := step(); err != nil {
 				return err
 			}

@@ -83,6 +83,7 @@ const (
 	BlockWhy   Why = "block"      // the author's third violation within the policy's window: a block is suggested
 	Failed     Why = "failed"     // the platform would not do what was decided
 	OpinionWhy Why = "opinion"    // a colleague asked for a second opinion
+	PictureWhy Why = "picture"    // its picture, or one that looks the same, was removed before
 )
 
 // The reasons for a person to look at what the bot has hidden. They stand in [Moderator.BotHidden] only, and open no flag.
@@ -94,7 +95,7 @@ const (
 // Valid tells whether w is a reason for a flag.
 func (w Why) Valid() bool {
 	switch w {
-	case Doubt, Escalation, Quota, EditedWhy, BlockWhy, Failed, OpinionWhy:
+	case Doubt, Escalation, Quota, EditedWhy, BlockWhy, Failed, OpinionWhy, PictureWhy:
 		return true
 	}
 	return false

@@ -133,7 +133,7 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 		entry.Media = append(entry.Media, kept)
 		contents = append(contents, content)
 	}
-	return m.db.Update(ctx, func(tx *store.Tx) error {
+	err = m.db.Update(ctx, func(tx *store.Tx) error {
 		for i, kept := range entry.Media {
 			if contents[i] != nil {
 				if err := m.archive.KeepMedia(tx, kept.SHA256, kept.Type, contents[i]); err != nil {
@@ -151,6 +151,11 @@ func (m *Moderator) keepMedia(ctx context.Context, c *comment, j job, now platfo
 		}
 		return m.archive.Add(tx, j.record, archive.KindMedia, entry)
 	})
+	select {
+	case m.kept <- struct{}{}:
+	default:
+	}
+	return err
 }
 
 // keptBefore returns, by their places, what was had and what could not be had of a comment's pictures.

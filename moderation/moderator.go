@@ -7,7 +7,8 @@
 //     now, gathers facts (facts.go), asks the policy, and writes the decision with all that follows from it: the archive record
 //     with its leaf, the flag, the outbox row. The inbox row goes in the same transaction.
 //  3. The outbox (outbox.go) does what was decided: reads the comment once more, keeps its pictures (media.go), asks the
-//     archive for the receipt, calls the adapter, and writes down what the platform answered.
+//     archive for the receipt, calls the adapter, and writes down what the platform answered. Pictures that were kept are then compared with
+//     what was removed before (recognise.go).
 //  4. People decide by [Moderator.Resolve] (people.go): the same decisions, the same transaction, the same outbox.
 //  5. What people must be told of – a threat that waits, a token that ends – is watched for (alerts.go), and so is how the channels are
 //     (health.go).
@@ -85,6 +86,7 @@ type Moderator struct {
 	order    []platforms.Channel
 	inbox    *inbox.Inbox
 	outbox   *dispatcher
+	kept     chan struct{} // wakes who looks at pictures
 	changes  broadcaster
 	health   *health
 	alerts   *alerts
@@ -123,7 +125,8 @@ func New(cfg Config) (*Moderator, error) {
 		cfg.MediaClient = PublicClient()
 	}
 	m := &Moderator{cfg: cfg, db: cfg.DB, archive: cfg.Archive, log: cfg.Log, metrics: cfg.Metrics, now: cfg.Now,
-		channels: map[string]platforms.Channel{}, order: cfg.Channels, health: newHealth(), alerts: newAlerts()}
+		channels: map[string]platforms.Channel{}, order: cfg.Channels, health: newHealth(), alerts: newAlerts(),
+		kept: make(chan struct{}, 1)}
 	m.policy.Store(cfg.Policy)
 	for _, c := range cfg.Channels {
 		if c.ID == "" || !c.Platform.Valid() {
@@ -152,6 +155,7 @@ func (m *Moderator) Run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(func() { m.inbox.Run(ctx, m.work) })
 	wg.Go(func() { m.outbox.run(ctx) })
+	wg.Go(func() { m.recognise(ctx) })
 	wg.Go(func() { m.checkChannels(ctx) })
 	wg.Go(func() { m.watch(ctx) })
 	for id, adapter := range m.cfg.Adapters {

@@ -71,6 +71,8 @@ type Case struct {
 	SimilarTotal int // comments that say the same or nearly the same
 	SimilarHid   int // of which hidden or deleted
 	Media        []Media
+	// Earlier is what was removed before with the same pictures.
+	Earlier      []Earlier
 	Record       string
 	Capabilities platforms.Capabilities
 	// Public and Private tell how the comment can be answered as it stands; NoPrivate why not in private, where one might expect it.
