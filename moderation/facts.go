@@ -71,14 +71,14 @@ func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (b
 	return byAuthor, byOthers, rows.Err()
 }
 
-// strikes counts the author's other comments that count as violations within the window. The zero that is added keeps SQLite from holding
+// strikes counts the author's other comments that count as violations within the window. The cast keeps SQLite from holding
 // the parameter against the index's own condition, for which it would parse the statement anew each time.
 func (w *walk) strikes(c *comment, window time.Duration) (int, error) {
 	if c.author.ID == "" {
 		return 0, nil
 	}
 	var n int
-	err := w.tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND author_id = $2 AND violation_at > 0 AND violation_at > $3 + 0
+	err := w.tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND author_id = $2 AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT)
 		AND id <> $4`, string(c.ref.Platform), c.author.ID, w.now.Add(-window), c.id).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("strikes: %w", err)
