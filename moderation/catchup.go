@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
 	"takhojd/platforms"
 )
@@ -101,6 +102,14 @@ func (m *Moderator) unknown(ctx context.Context, events []platforms.Event, untol
 			}
 			if revision == e.Comment.Revision() && (untold || e.Comment.Hidden == (State(state) == Hidden)) && (e.Kind == platforms.Added || e.Kind == platforms.Edited) {
 				continue
+			}
+			if errors.Is(err, sql.ErrNoRows) {
+				// It waits to be judged, or could not be and lies before a person: each reading would add to the pile.
+				if held, err := inbox.Holds(tx, e.Comment.Ref); err != nil {
+					return err
+				} else if held {
+					continue
+				}
 			}
 			fresh = append(fresh, e)
 		}

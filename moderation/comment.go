@@ -169,6 +169,7 @@ func (w *walk) note(c *comment, at time.Time, what, by, detail string) error {
 	if err != nil {
 		return fmt.Errorf("note %s: %w", what, err)
 	}
+	w.tx.Notify("change")
 	return nil
 }
 

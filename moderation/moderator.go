@@ -69,6 +69,12 @@ type Config struct {
 	Notifier   Notifier
 	// UndoWindow is how long a person can take a decision back. Default 10 s. What can't be undone on the platform waits that long.
 	UndoWindow time.Duration
+	// Node names this process among several that work on the same database (see leases.go). Empty: it is the only one.
+	Node string
+	// Roles is what this process does, for the list of nodes: "all", "ingest", "work" or "console". Default "all".
+	Roles string
+	// LeaseTime is how long a channel stays with a node that no longer says that it lives. Default 15 s.
+	LeaseTime time.Duration
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -87,6 +93,7 @@ type Moderator struct {
 	inbox    *inbox.Inbox
 	outbox   *dispatcher
 	kept     chan struct{} // wakes who looks at pictures
+	leases   *leases
 	changes  broadcaster
 	health   *health
 	alerts   *alerts
@@ -115,6 +122,8 @@ func New(cfg Config) (*Moderator, error) {
 	orDefault(&cfg.UndoWindow, 10*time.Second)
 	orDefault(&cfg.CheckEvery, time.Hour)
 	orDefault(&cfg.AlertEvery, 30*time.Second)
+	orDefault(&cfg.LeaseTime, 15*time.Second)
+	orDefault(&cfg.Roles, "all")
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -138,8 +147,9 @@ func New(cfg Config) (*Moderator, error) {
 		m.channels[c.ID] = c
 	}
 	m.inbox = inbox.New(cfg.DB, inbox.Config{Backoff: cfg.Backoff, BackoffMax: cfg.BackoffMax, Attempts: cfg.Attempts,
-		Now: cfg.Now, Log: cfg.Log})
+		Now: cfg.Now, Log: cfg.Log, Mine: func() []string { return m.leases.channels() }})
 	m.outbox = newDispatcher(m)
+	m.leases = newLeases(m)
 	return m, nil
 }
 
@@ -152,24 +162,55 @@ func orDefault[T comparable](value *T, otherwise T) {
 
 // Run works until ctx is cancelled; then it finishes what is under way and returns. What was not begun is found at the next start.
 func (m *Moderator) Run(ctx context.Context) error {
-	var wg sync.WaitGroup
-	wg.Go(func() { m.inbox.Run(ctx, m.work) })
-	wg.Go(func() { m.outbox.run(ctx) })
-	wg.Go(func() { m.recognise(ctx) })
-	wg.Go(func() { m.checkChannels(ctx) })
-	wg.Go(func() { m.watch(ctx) })
-	for id, adapter := range m.cfg.Adapters {
-		channel, known := m.channels[id]
-		if !known {
+	for id := range m.cfg.Adapters {
+		if _, known := m.channels[id]; !known {
 			return fmt.Errorf("moderation: an adapter for %q, which is no channel", id)
 		}
-		wg.Go(func() { m.catchUp(ctx, channel, adapter) })
-		if listener, ok := adapter.(Listener); ok {
-			wg.Go(func() { m.listen(ctx, channel, listener) })
-		}
 	}
-	wg.Wait()
+	var names []string
+	for _, c := range m.order {
+		names = append(names, c.ID)
+	}
+	// The channels are kept until what is under way on them is finished.
+	keep, release := context.WithCancel(context.WithoutCancel(ctx))
+	var working, keeping sync.WaitGroup
+	keeping.Go(func() {
+		m.leases.run(keep, names, func(held context.Context, name string) {
+			m.inbox.Wake()
+			m.outbox.wakeUp()
+			if adapter, ok := m.cfg.Adapters[name]; ok {
+				served, end := context.WithCancel(held)
+				defer end()
+				defer context.AfterFunc(ctx, end)()
+				m.serve(served, m.channels[name], adapter)
+			}
+		})
+	})
+	working.Go(func() { m.inbox.Run(ctx, m.work) })
+	working.Go(func() { m.outbox.run(ctx) })
+	working.Go(func() { m.recognise(ctx) })
+	working.Go(func() { m.checkChannels(ctx) })
+	working.Go(func() { m.watch(ctx) })
+	working.Wait()
+	release()
+	keeping.Wait()
 	return nil
+}
+
+// Hear takes notice of what other processes on the database tell, until ctx is cancelled: that there is something to judge, to do, or to
+// show anew. Without it they are noticed within a second or two.
+func (m *Moderator) Hear(ctx context.Context) {
+	m.db.Listen(ctx, func(word string) {
+		if word == "" || word == "inbox" {
+			m.inbox.Wake()
+		}
+		if word == "" || word == "outbox" {
+			m.outbox.wakeUp()
+		}
+		if word == "" || word == "change" {
+			m.changes.tell(Change{Kind: "elsewhere"})
+		}
+	})
 }
 
 // Receive takes events from an adapter. When it returns nil they are on stable storage and will be worked on, whatever happens; when it

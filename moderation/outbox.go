@@ -75,6 +75,7 @@ func (w *walk) enqueue(d *decision, action, argument string, after time.Duration
 		return fmt.Errorf("enqueue %s: %w", action, err)
 	}
 	w.outbox = true
+	w.tx.Notify("outbox")
 	return nil
 }
 
@@ -187,7 +188,8 @@ func commentKey(id int64) string { return strconv.FormatInt(id, 10) }
 func (d *dispatcher) begin(j job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.held(j.channel, j.action).Until) {
+	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.held(j.channel, j.action).Until) ||
+		d.m.leases.holds(context.Background(), j.channel) == nil {
 		return false
 	}
 	d.busy[j.key()] = true
@@ -224,9 +226,16 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 	if !current {
 		return
 	}
-	attempt, cancel := context.WithTimeout(ctx, jobTimeout)
+	held := m.leases.holds(ctx, j.channel)
+	if held == nil {
+		return // the channel is with another node by now
+	}
+	attempt, cancel := context.WithTimeout(held, jobTimeout)
 	defer cancel()
 	o := m.attempt(attempt, j)
+	if o.err != nil && held.Err() != nil {
+		return // cut off: whoever has the channel now tries again
+	}
 	m.settle(ctx, j, o)
 }
 
@@ -454,7 +463,7 @@ func (w *walk) finish(j job, o outcome) error {
 	if err := w.answered(c, j, o); err != nil {
 		return err
 	}
-	if was == "cancelled" {
+	if was != "waiting" { // called off meanwhile, or done by another node
 		if err := w.turnBack(c, j, o); err != nil {
 			return err
 		}
@@ -506,7 +515,7 @@ func (w *walk) effect(j job, o outcome) string {
 	return ""
 }
 
-// turnBack handles a job that a person called off while the platform was doing it: what was done is undone. A deletion can't be; the
+// turnBack handles a job that a person called off while the platform was doing it, or that another node did after this one was stopped: what was done is undone. A deletion can't be; the
 // books say what happened.
 func (w *walk) turnBack(c *comment, j job, o outcome) error {
 	d, err := w.decisionOn(c)

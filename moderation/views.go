@@ -224,7 +224,7 @@ type Figures struct {
 
 // Change tells the console that something is new. It carries no text.
 type Change struct {
-	// Kind is "flag" (opened or changed), "closed", "decided", "settled".
+	// Kind is "flag" (opened or changed), "closed", "decided", "settled"; "elsewhere" when another process changed something.
 	Kind    string
 	Flag    int64
 	Comment int64

@@ -37,6 +37,8 @@ type Config struct {
 	Bluesky    BlueskyConfig    `yaml:"bluesky"`
 	Moderation ModerationConfig `yaml:"moderation"`
 	Channels   []ChannelConfig  `yaml:"channels"`
+	// Role is what `serve --role` says; it does not stand in the file, which all nodes share.
+	Role string `yaml:"-"`
 }
 
 // ConsoleConfig is where the web pages are.
@@ -87,6 +89,8 @@ type ModerationConfig struct {
 	MediaWait  Duration `yaml:"media_wait"`
 	Backoff    Duration `yaml:"backoff"`
 	BackoffMax Duration `yaml:"backoff_max"`
+	// LeaseTime is how long a channel stays with a process that is not heard of, where several serve the same books.
+	LeaseTime Duration `yaml:"lease_time"`
 	// MediaFromPrivateAddresses lets pictures be fetched from private addresses. Only for a simulated platform.
 	MediaFromPrivateAddresses bool `yaml:"media_from_private_addresses"`
 }

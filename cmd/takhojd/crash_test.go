@@ -113,6 +113,7 @@ type scene struct {
 	platform string // its address
 	config   string // the bot's configuration file
 	data     string
+	database string // PostgreSQL's address; empty: the file in data
 	webhook  string
 }
 
@@ -215,7 +216,7 @@ func (s *scene) waiting() (n int) {
 
 func (s *scene) read(fn func(*store.Tx) error) {
 	s.t.Helper()
-	db, err := store.Open(context.Background(), filepath.Join(s.data, databaseName))
+	db, err := store.Open(context.Background(), place{folder: s.data, server: s.database}.database())
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 func serveCommand() *cobra.Command {
-	var path string
+	var path, role string
 	c := &cobra.Command{
 		Use:   "serve --config FILE",
 		Short: "Run the bot and its console",
@@ -17,6 +17,7 @@ func serveCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			cfg.Role = role
 			log, err := newLog(c.ErrOrStderr(), cfg.LogLevel)
 			if err != nil {
 				return err
@@ -29,5 +30,6 @@ func serveCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&path, "config", "takhojd.yaml", "the configuration file")
+	c.Flags().StringVar(&role, "role", "all", "what this process does, where the books are in PostgreSQL: all, ingest, work or console; any number of each")
 	return c
 }

@@ -128,6 +128,7 @@ type service struct {
 	webhooks  http.Handler
 	listeners []listener
 	lock      *os.File
+	role      role
 }
 
 type listener struct {
@@ -155,11 +156,13 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 			err = errors.Join(err, s.close())
 		}
 	}()
-	if s.lock, err = lockBooks(cfg.Data); err != nil {
+	if s.role, err = cfg.role(at); err != nil {
 		return nil, err
 	}
-	if err = s.db.Serve(ctx); err != nil {
-		return nil, err
+	if !s.role.shared {
+		if s.lock, err = lockBooks(cfg.Data); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.connect(); err != nil {
 		return nil, err
@@ -200,9 +203,9 @@ func (s *service) connect() error {
 		media = moderation.LocalClient()
 	}
 	s.moderator, err = moderation.New(moderation.Config{DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: wires.channels, Adapters: wires.adapters,
-		Log: s.log, Metrics: moderation.NewMetrics(s.registry), MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
+		Log: s.log, Metrics: moderation.NewMetrics(s.registry), Node: s.role.node, Roles: s.role.name, MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
 		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
-		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax)})
+		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax), LeaseTime: time.Duration(cfg.Moderation.LeaseTime)})
 	if err != nil || cfg.Webhooks.Address == "" {
 		return err
 	}
@@ -251,8 +254,14 @@ func (s *service) listen() error {
 		s.listeners = append(s.listeners, listener{name, l, handler})
 		return nil
 	}
-	return errors.Join(bind("console", s.cfg.Console.Address, s.console.Handler()), bind("webhooks", s.cfg.Webhooks.Address, s.webhooks),
-		bind("operations", s.cfg.Operations.Address, s.operations()))
+	err := bind("operations", s.cfg.Operations.Address, s.operations())
+	if s.role.does("console") {
+		err = errors.Join(err, bind("console", s.cfg.Console.Address, s.console.Handler()))
+	}
+	if s.role.does("ingest") {
+		err = errors.Join(err, bind("webhooks", s.cfg.Webhooks.Address, s.webhooks))
+	}
+	return err
 }
 
 // address is where one of the servers listens.
@@ -290,10 +299,15 @@ func (s *service) run(ctx context.Context) error {
 	var working, serving sync.WaitGroup
 	failed := make(chan error, len(s.listeners)+1)
 	working.Go(func() {
-		if err := s.moderator.Run(work); err != nil {
+		if !s.role.does("work") {
+			s.moderator.Present(work)
+		} else if err := s.moderator.Run(work); err != nil {
 			failed <- err
 		}
 	})
+	if s.role.shared {
+		working.Go(func() { s.moderator.Hear(work) })
+	}
 	working.Go(func() { s.watchPolicy(work) })
 	var servers []*http.Server
 	for _, l := range s.listeners {

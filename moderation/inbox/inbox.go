@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -30,6 +32,8 @@ type Config struct {
 	Attempts int
 	Now      func() time.Time
 	Log      *zap.Logger
+	// Mine lists the channels whose events are handed over here; nil, or nil from it, is all. Others' stay for others.
+	Mine func() []string
 }
 
 // Inbox is the in-process inbox: a table in the database and one worker.
@@ -76,8 +80,8 @@ func (in *Inbox) Put(ctx context.Context, events []platforms.Event, received tim
 		encoded[i] = b
 	}
 	err := in.db.Update(ctx, func(tx *store.Tx) error {
-		for _, b := range encoded {
-			if err := put(tx, b, received); err != nil {
+		for i, b := range encoded {
+			if err := put(tx, events[i].Comment.Ref, b, received); err != nil {
 				return err
 			}
 		}
@@ -96,12 +100,20 @@ func (in *Inbox) PutWithin(tx *store.Tx, e platforms.Event, received time.Time) 
 	if err != nil {
 		return err
 	}
-	return put(tx, b, received)
+	return put(tx, e.Comment.Ref, b, received)
 }
 
-func put(tx *store.Tx, event []byte, received time.Time) error {
-	_, err := tx.Exec(`INSERT INTO inbox (event, received_at) VALUES ($1, $2)`, event, received)
+func put(tx *store.Tx, ref platforms.Ref, event []byte, received time.Time) error {
+	_, err := tx.Exec(`INSERT INTO inbox (channel, comment_id, event, received_at) VALUES ($1, $2, $3, $4)`, ref.Channel, ref.Comment, event, received)
+	tx.Notify("inbox")
 	return err
+}
+
+// Holds tells whether an event of a comment waits, or lies here as a dead letter.
+func Holds(tx *store.Tx, ref platforms.Ref) (bool, error) {
+	var n int
+	err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND comment_id = $2 LIMIT 1) AS one`, ref.Channel, ref.Comment).Scan(&n)
+	return n > 0, err
 }
 
 // stored is an event with the comment's raw bytes, which its JSON leaves out.
@@ -193,9 +205,13 @@ func (in *Inbox) one(ctx context.Context, e Entry, work func(context.Context, []
 func (in *Inbox) waiting(ctx context.Context) ([]Entry, error) {
 	var entries, broken []Entry
 	var cause error
+	mine, args, none := in.mine([]any{in.cfg.Now()})
+	if none {
+		return nil, nil
+	}
 	err := in.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, event, received_at, attempts FROM inbox WHERE dead = 0 AND not_before <= $1 ORDER BY id LIMIT $2`,
-			in.cfg.Now(), batch)
+		rows, err := tx.Query(`SELECT id, event, received_at, attempts FROM inbox WHERE dead = 0 AND not_before <= $1`+mine+
+			` ORDER BY id LIMIT `+strconv.Itoa(batch), args...)
 		if err != nil {
 			return err
 		}
@@ -223,11 +239,35 @@ func (in *Inbox) waiting(ctx context.Context) ([]Entry, error) {
 	return entries, err
 }
 
+// mine is the condition that an event is to be handed over here, and its arguments after those given; none when nothing is.
+func (in *Inbox) mine(args []any) (condition string, all []any, none bool) {
+	if in.cfg.Mine == nil {
+		return "", args, false
+	}
+	channels := in.cfg.Mine()
+	if channels == nil {
+		return "", args, false
+	}
+	var b strings.Builder
+	for _, c := range channels {
+		args = append(args, c)
+		fmt.Fprintf(&b, ", $%d", len(args))
+	}
+	if b.Len() == 0 {
+		return "", nil, true
+	}
+	return " AND channel IN (" + b.String()[2:] + ")", args, false
+}
+
 // next is when the first of those that wait for their time may be tried again.
 func (in *Inbox) next(ctx context.Context) (time.Time, error) {
 	var at *int64
+	mine, args, none := in.mine(nil)
+	if none {
+		return time.Time{}, nil
+	}
 	err := in.db.View(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT min(not_before) FROM inbox WHERE dead = 0`).Scan(&at)
+		return tx.QueryRow(`SELECT min(not_before) FROM inbox WHERE dead = 0`+mine, args...).Scan(&at)
 	})
 	if err != nil || at == nil {
 		return time.Time{}, err

@@ -49,6 +49,7 @@ type Tx struct {
 	s      *session
 	engine engine
 	mark   bool
+	words  []string // to be told at the commit
 }
 
 // session is a connection with the statements that were prepared on it: to parse SQL anew costs more than to run it.
@@ -86,17 +87,17 @@ func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 }
 
 // renew replaces a connection that is broken: the server was restarted, or cut it.
-func (s *session) renew(ctx context.Context, e engine) (renewed bool, err error) {
+func (s *session) renew(ctx context.Context, e engine) error {
 	if !e.broken(s.conn) {
-		return false, nil
+		return nil
 	}
 	s.close()
 	fresh, err := newSession(ctx, s.pool)
 	if err != nil {
-		return false, err
+		return err
 	}
 	*s = *fresh
-	return true, nil
+	return nil
 }
 
 // close gives the connection back, to be closed with its pool.
@@ -120,7 +121,6 @@ type DB struct {
 	done    chan struct{}
 	close   sync.Once
 	before  []func(*Tx) error
-	serving bool // the writer's own: whether its connection holds the serving lock
 	mu      sync.RWMutex
 }
 
@@ -197,33 +197,6 @@ func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 	return <-j.done
 }
 
-// ErrServed says that another process serves this authority.
-var ErrServed = errors.New("another process serves this database")
-
-// Serve makes this process the only one that serves the database, for as long as it lives: two would both do what the outbox holds. Other
-// processes may still read and write. Where the database is a file it does nothing: there the folder is locked. When the connection is
-// lost, so is the lock; the writer takes it again before it writes anything, or writes nothing more.
-func (db *DB) Serve(ctx context.Context) error {
-	return db.Update(ctx, func(tx *Tx) error { return db.takeAlone(tx) })
-}
-
-// takeAlone is called by the writer.
-func (db *DB) takeAlone(tx *Tx) error {
-	query := db.engine.alone()
-	if query == "" {
-		return nil
-	}
-	var got bool
-	if err := tx.QueryRow(query).Scan(&got); err != nil {
-		return err
-	}
-	if !got {
-		return ErrServed
-	}
-	db.serving = true
-	return nil
-}
-
 // run is the one writer. It takes what waits, up to groupLimit, into a single commit.
 func (db *DB) run() {
 	defer close(db.done)
@@ -264,12 +237,8 @@ func (db *DB) commit(group []job) {
 	results := make([]error, len(group))
 	err := func() error {
 		tx := &Tx{ctx: context.Background(), s: db.writer, engine: db.engine}
-		if fresh, err := db.writer.renew(tx.ctx, db.engine); err != nil {
+		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
 			return err
-		} else if fresh && db.serving {
-			if err := db.takeAlone(tx); err != nil {
-				return err
-			}
 		}
 		for _, statement := range db.engine.beginWriting() {
 			if _, err := tx.Exec(statement); err != nil {
@@ -296,6 +265,11 @@ func (db *DB) commit(group []job) {
 				if err := fn(tx); err != nil {
 					return err
 				}
+			}
+		}
+		if p, ok := db.engine.(*postgres); ok {
+			if err := tx.sayWords(p); err != nil {
+				return err
 			}
 		}
 		if _, err := tx.Exec("COMMIT"); err != nil {
@@ -354,7 +328,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 	defer func() { db.readers <- s }()
 	tx := &Tx{ctx: ctx, s: s, engine: db.engine}
-	if _, err := s.renew(context.WithoutCancel(ctx), db.engine); err != nil {
+	if err := s.renew(context.WithoutCancel(ctx), db.engine); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
 	// Told of a cancelled ctx, the driver says that BEGIN failed when it did not, and the connection would be stuck in a

@@ -31,8 +31,6 @@ type engine interface {
 	size() string
 	// numberOn lets a table's identity go on after its highest id; "" where it does so by itself.
 	numberOn(table string) string
-	// alone takes a lock that the connection holds until it ends, and tells in one row whether it got it; "" where a file is locked instead.
-	alone() string
 	// snapshot writes one moment of the database into a file by the engine's own means; false where it has none.
 	snapshot(ctx context.Context, path string) (bool, error)
 	// closing is called when the writer has stopped.

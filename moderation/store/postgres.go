@@ -23,9 +23,6 @@ type postgres struct {
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
 const writersLock = 0x7a6b68
 
-// servingLock is the same for the process that serves the schema.
-const servingLock = 0x7a6b69
-
 func (p *postgres) name() string {
 	u, err := url.Parse(p.address)
 	if err != nil {
@@ -136,10 +133,6 @@ func (p *postgres) size() string {
 
 func (p *postgres) numberOn(table string) string {
 	return fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%s.%s', 'id'), (SELECT coalesce(max(id), 0) + 1 FROM %[2]s), false)", p.schema, table)
-}
-
-func (p *postgres) alone() string {
-	return fmt.Sprintf("SELECT pg_try_advisory_lock(%d, hashtext('%s'))", servingLock, p.schema)
 }
 
 // snapshot has pg_dump, which is not ours: what takhojd restores, on whatever engine, is a file of rows.

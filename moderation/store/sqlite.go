@@ -89,8 +89,6 @@ func (f *sqliteFile) size() string {
 
 func (f *sqliteFile) numberOn(string) string { return "" }
 
-func (f *sqliteFile) alone() string { return "" }
-
 // snapshot writes a compact copy, beside readers and the writer, on a connection of its own.
 func (f *sqliteFile) snapshot(ctx context.Context, path string) (bool, error) {
 	db, err := sql.Open("sqlite", f.dsn())

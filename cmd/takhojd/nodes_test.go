@@ -1,0 +1,127 @@
+package main
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"takhojd/moderation/store/storetest"
+	"takhojd/platforms/platformtest"
+)
+
+// balancer stands before the ingest nodes as any load balancer does: in turn, and past those that do not answer.
+func balancer(t *testing.T, nodes []string) string {
+	t.Helper()
+	var turn atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		target := &url.URL{Scheme: "http", Host: nodes[int(turn.Add(1))%len(nodes)]}
+		proxy := httputil.NewSingleHostReverseProxy(target)
+		proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// node is one of several processes that serve the same books.
+type node struct {
+	args    []string
+	process *process
+}
+
+func (n *node) start(t *testing.T, ready string) {
+	t.Helper()
+	n.process, _ = startProcess(t, ready, n.args...)
+}
+
+// TestSeveralProcesses serves one authority from two ingest, three work and one console process, on PostgreSQL, while they are killed,
+// stopped and woken at random. In the end the platform and the books agree comment by comment, as with one process.
+func TestSeveralProcesses(t *testing.T) {
+	if !storetest.OnPostgreSQL() {
+		t.Skip("needs PostgreSQL: `make test-nodes` runs it")
+	}
+	ingest := []string{freePort(t), freePort(t)}
+	s := setScene(t, filepath.Join(t.TempDir(), "data"), 12, platformtest.Faults{HTTP500: 0.05, TimeoutAfter: 0.02, HalfBody: 0.02, HangMS: 200,
+		WebhookDuplicate: 0.2, WebhookReorder: 0.2, WebhookDrop: 0.05})
+	s.database = storetest.Where(t, t.TempDir())
+	s.shareBooks(balancer(t, ingest))
+	configFor := func(name, webhooks string) string {
+		text, err := os.ReadFile(s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(filepath.Dir(s.config), name+".yaml")
+		if err := os.WriteFile(path, []byte(strings.Replace(string(text), s.webhook, webhooks, 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	var nodes []*node
+	for i, address := range ingest {
+		nodes = append(nodes, &node{args: []string{"serve", "--role", "ingest", "--config", configFor(fmt.Sprint("ingest-", i), address)}})
+	}
+	for _, role := range []string{"work", "work", "work", "console"} {
+		nodes = append(nodes, &node{args: []string{"serve", "--role", role, "--config", s.config}})
+	}
+	for _, n := range nodes {
+		n.start(t, `"listening"`)
+	}
+	chance := rand.New(rand.NewPCG(1, 2))
+	for range 20 {
+		time.Sleep(time.Duration(chance.IntN(900)) * time.Millisecond) // a random moment: the one place where that is the point
+		n := nodes[chance.IntN(len(nodes))]
+		if chance.IntN(4) == 0 { // stopped for longer than a lease, and woken
+			_ = n.process.cmd.Process.Signal(syscall.SIGSTOP)
+			time.Sleep(3 * time.Second)
+			_ = n.process.cmd.Process.Signal(syscall.SIGCONT)
+			continue
+		}
+		n.process.kill()
+		n.start(t, `"listening"`)
+	}
+	state := s.await("all is decided and done", 3*time.Minute, func(state platformtest.State) bool {
+		return state.Played && s.known(state) && s.waiting() == 0
+	})
+	for _, n := range nodes {
+		if err := n.process.terminate(); err != nil {
+			t.Errorf("%v did not stop as told: %v\n%s", n.args, err, tail(n.process.log.String()))
+		}
+		if strings.Contains(n.process.log.String(), "DATA RACE") {
+			t.Errorf("a data race in %v: %s", n.args, n.process.log)
+		}
+	}
+	s.agree(state)
+}
+
+// shareBooks puts the scene's books where several processes can have them, and lets the platform deliver to another address.
+func (s *scene) shareBooks(webhook string) {
+	s.t.Helper()
+	dir := filepath.Dir(s.config)
+	if err := os.WriteFile(filepath.Join(dir, "database.secret"), []byte(s.database), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "origin:", "database: {file: database.secret}\norigin:", 1)
+	changed = strings.Replace(changed, "moderation:\n", "moderation:\n  lease_time: 2s\n", 1)
+	if err := os.WriteFile(s.config, []byte(changed), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	response, err := http.Post(s.platform+"/simulate/webhook", "application/json", strings.NewReader(`{"url":"http://`+webhook+`/webhooks/{platform}"}`))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+}

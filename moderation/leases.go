@@ -1,0 +1,350 @@
+package moderation
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// Where several processes work on one database, each channel is with one of them at a time: it reads the channel, judges what comes there, and
+// does what was decided there. That keeps a comment's events in order, the platform's limits in one hand, and every deed once.
+//
+// A node that dies is missed when its leases run out, and others take its channels. A node that is stopped and woken finds its leases run
+// out by its own monotonic clock before it does anything, and begins anew; what it had under way on a platform is cut off with the
+// context it ran in. If a call went out in that very moment, its outcome is held against what was decided since (see turnBack).
+
+// leases is what this node holds. Without a node's name it is the only one, and holds everything.
+type leases struct {
+	m    *Moderator
+	node string
+	time time.Duration
+
+	mu   sync.Mutex
+	held map[string]*lease
+}
+
+// lease is one channel that is with this node.
+type lease struct {
+	term    int64
+	renewed time.Time // by the monotonic clock
+	ctx     context.Context
+	end     context.CancelFunc
+}
+
+func newLeases(m *Moderator) *leases {
+	return &leases{m: m, node: m.cfg.Node, time: m.cfg.LeaseTime, held: map[string]*lease{}}
+}
+
+// alone tells whether there is nobody to share with.
+func (l *leases) alone() bool { return l.node == "" }
+
+// trusted is how long a lease is relied on after it was renewed. It ends well before others may take the channel.
+func (l *leases) trusted() time.Duration { return l.time * 2 / 3 }
+
+// holds returns the context in which this node may act on a channel; nil when the channel is not with it.
+func (l *leases) holds(ctx context.Context, channel string) context.Context {
+	if l.alone() {
+		return ctx
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, ok := l.held[channel]
+	if !ok || time.Since(h.renewed) > l.trusted() {
+		return nil
+	}
+	return h.ctx
+}
+
+// channels lists the channels that are with this node; nil means all.
+func (l *leases) channels() []string {
+	if l.alone() {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	names := []string{}
+	for name, h := range l.held {
+		if time.Since(h.renewed) <= l.trusted() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// run takes, keeps and gives back channels until ctx is cancelled; then it gives all back. serve is run for a channel as long as the
+// channel is with this node.
+func (l *leases) run(ctx context.Context, names []string, serve func(ctx context.Context, channel string)) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	if l.alone() {
+		for _, name := range names {
+			wg.Go(func() { serve(ctx, name) })
+		}
+		return
+	}
+	defer l.release()
+	tick := time.NewTicker(l.time / 4)
+	defer tick.Stop()
+	for {
+		got, err := l.renew(ctx, names)
+		if err != nil && ctx.Err() == nil {
+			l.m.log.Warn("leases: not renewed", zap.String("node", l.node), zap.Error(err))
+		}
+		for _, name := range got {
+			h := l.begin(ctx, name)
+			wg.Go(func() { serve(h.ctx, name) })
+		}
+		l.drop()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// renew says that this node lives, keeps what it has, gives back what is more than its share, and takes what is free. It returns
+// what it took.
+func (l *leases) renew(ctx context.Context, names []string) (got []string, err error) {
+	l.drop()
+	mine := l.channels()
+	asked := time.Now()
+	var kept, given []string
+	terms := map[string]int64{}
+	err = l.m.db.Update(ctx, func(tx *store.Tx) error {
+		got, kept, given = nil, nil, nil
+		now, err := tx.Clock(l.m.now())
+		if err != nil {
+			return err
+		}
+		share, err := l.share(tx, now, len(names))
+		if err != nil {
+			return err
+		}
+		have := 0
+		for _, name := range ordered(names, mine) {
+			had := slices.Contains(mine, name)
+			if have >= share {
+				if had {
+					given = append(given, name)
+				}
+				continue
+			}
+			var term int64
+			err := tx.QueryRow(`INSERT INTO leases (name, holder, term, until) VALUES ($1, $2, 1, $3) ON CONFLICT (name) DO UPDATE SET
+				holder = excluded.holder, term = CASE WHEN leases.holder = excluded.holder THEN leases.term ELSE leases.term + 1 END, until = excluded.until
+				WHERE leases.holder = excluded.holder OR leases.until < $4 RETURNING term`, name, l.node, now.Add(l.time), now).Scan(&term)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // with another
+			}
+			if err != nil {
+				return err
+			}
+			have++
+			terms[name] = term
+			if had {
+				kept = append(kept, name)
+			} else {
+				got = append(got, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range kept {
+		if h := l.held[name]; h.term == terms[name] {
+			h.renewed = asked
+		} else { // it was with another in between
+			h.end()
+			delete(l.held, name)
+			got = append(got, name)
+		}
+	}
+	for _, name := range given {
+		l.held[name].end()
+		delete(l.held, name) // it runs out by itself, when what is under way has ended
+	}
+	for _, name := range got {
+		l.held[name] = &lease{term: terms[name], renewed: asked}
+	}
+	return got, nil
+}
+
+// ordered puts what this node has before what it may take.
+func ordered(names, mine []string) []string {
+	all := slices.Clone(mine)
+	for _, name := range names {
+		if !slices.Contains(mine, name) {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// share enters this node among those that live, and says how many channels are its share.
+func (l *leases) share(tx *store.Tx, now time.Time, channels int) (int, error) {
+	if err := l.m.present(tx, now); err != nil {
+		return 0, err
+	}
+	var nodes int
+	err := tx.QueryRow(`SELECT count(*) FROM nodes WHERE seen >= $1 AND roles IN ('all', 'work')`, now.Add(-l.time)).Scan(&nodes)
+	nodes = max(nodes, 1)
+	return (channels + nodes - 1) / nodes, err
+}
+
+// begin opens the context in which a channel that was just taken is served.
+func (l *leases) begin(ctx context.Context, name string) *lease {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h := l.held[name]
+	h.ctx, h.end = context.WithCancel(ctx)
+	l.m.log.Info("a channel is with this node", zap.String("channel", name), zap.String("node", l.node), zap.Int64("term", h.term))
+	return h
+}
+
+// drop ends what could not be renewed in time.
+func (l *leases) drop() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for name, h := range l.held {
+		if time.Since(h.renewed) > l.trusted() {
+			h.end()
+			delete(l.held, name)
+			l.m.log.Warn("a channel is no longer with this node", zap.String("channel", name), zap.String("node", l.node))
+		}
+	}
+}
+
+// release gives everything back at the end, so that nobody waits for it.
+func (l *leases) release() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	err := l.m.db.Update(ctx, func(tx *store.Tx) error {
+		if _, err := tx.Exec(`UPDATE leases SET until = 0 WHERE holder = $1`, l.node); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`DELETE FROM nodes WHERE node = $1`, l.node)
+		tx.Notify("lease")
+		return err
+	})
+	if err != nil {
+		l.m.log.Warn("leases: not given back; they run out", zap.Error(err))
+	}
+}
+
+// Node is a process that works on the database.
+type Node struct {
+	Name, Roles string
+	// Policy is the version of the policy that it judges by.
+	Policy        string
+	Started, Seen time.Time
+	// Channels are with it.
+	Channels []string
+}
+
+// present enters this process among those that live.
+func (m *Moderator) present(tx *store.Tx, now time.Time) error {
+	_, err := tx.Exec(`INSERT INTO nodes (node, roles, policy, started, seen) VALUES ($1, $2, $3, $4, $4) ON CONFLICT (node) DO UPDATE SET
+		roles = excluded.roles, policy = excluded.policy, seen = excluded.seen`, m.cfg.Node, m.cfg.Roles, m.Policy().Version(), now)
+	return err
+}
+
+// Present says again and again that a process lives that does not work on channels, until ctx is cancelled.
+func (m *Moderator) Present(ctx context.Context) {
+	tick := time.NewTicker(m.cfg.LeaseTime / 3)
+	defer tick.Stop()
+	for {
+		err := m.db.Update(ctx, func(tx *store.Tx) error {
+			now, err := tx.Clock(m.now())
+			if err != nil {
+				return err
+			}
+			return m.present(tx, now)
+		})
+		if err != nil && ctx.Err() == nil {
+			m.log.Warn("this node is not seen", zap.Error(err))
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			m.leases.release()
+			return
+		}
+	}
+}
+
+// Living counts the processes that serve a database that several may serve, as far as they were seen within a minute.
+func Living(ctx context.Context, db *store.DB) (n int, err error) {
+	err = db.View(ctx, func(tx *store.Tx) error {
+		now, err := tx.Clock(time.Now())
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT count(*) FROM nodes WHERE seen >= $1`, now.Add(-time.Minute)).Scan(&n)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("moderation: nodes: %w", err)
+	}
+	return n, nil
+}
+
+// Nodes lists the processes that were seen lately, and what is with each.
+func (m *Moderator) Nodes(ctx context.Context) (nodes []Node, err error) {
+	err = m.db.View(ctx, func(tx *store.Tx) error {
+		now, err := tx.Clock(m.now())
+		if err != nil {
+			return err
+		}
+		rows, err := tx.Query(`SELECT n.node, n.roles, n.policy, n.started, n.seen, coalesce(l.name, '') FROM nodes n
+			LEFT JOIN leases l ON l.holder = n.node AND l.until >= $1 WHERE n.seen >= $2 ORDER BY n.node, l.name`, now, now.Add(-time.Minute))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var n Node
+			var started, seen int64
+			var channel string
+			if err := rows.Scan(&n.Name, &n.Roles, &n.Policy, &started, &seen, &channel); err != nil {
+				return err
+			}
+			if len(nodes) == 0 || nodes[len(nodes)-1].Name != n.Name {
+				n.Started, n.Seen = store.FromTime(started), store.FromTime(seen)
+				nodes = append(nodes, n)
+			}
+			if channel != "" {
+				last := &nodes[len(nodes)-1]
+				last.Channels = append(last.Channels, channel)
+			}
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("moderation: nodes: %w", err)
+	}
+	return nodes, nil
+}
+
+// serve keeps a channel read and listened to until ctx is cancelled.
+func (m *Moderator) serve(ctx context.Context, channel platforms.Channel, adapter Adapter) {
+	var wg sync.WaitGroup
+	wg.Go(func() { m.catchUp(ctx, channel, adapter) })
+	if listener, ok := adapter.(Listener); ok {
+		wg.Go(func() { m.listen(ctx, channel, listener) })
+	}
+	wg.Wait()
+}

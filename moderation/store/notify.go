@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Notify tells the other processes on this database, once the transaction is committed, that it is worth looking at something again. A
+// word that is told often in a group of transactions is told once. On SQLite there are no other processes, and nothing is told.
+func (tx *Tx) Notify(word string) {
+	if tx.PostgreSQL() && !slices.Contains(tx.words, word) {
+		tx.words = append(tx.words, word)
+	}
+}
+
+// sayWords is called right before the commit.
+func (tx *Tx) sayWords(p *postgres) error {
+	for _, word := range tx.words {
+		if _, err := tx.Exec(`SELECT pg_notify($1, $2)`, p.topic(), word); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Listen hands over what other processes tell by [Tx.Notify] – and what this one tells – until ctx is cancelled. What is told while the
+// connection is away is lost: told is called with "" each time it is there again, so that the listener looks at everything once. On
+// SQLite it only waits.
+func (db *DB) Listen(ctx context.Context, told func(word string)) {
+	p, ok := db.engine.(*postgres)
+	if !ok {
+		<-ctx.Done()
+		return
+	}
+	for ctx.Err() == nil {
+		_ = p.listen(ctx, told) // why it ended is of no use to anybody: the next attempt says whether it is over
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+		}
+	}
+}
+
+func (p *postgres) topic() string { return "takhojd_" + p.schema }
+
+func (p *postgres) listen(ctx context.Context, told func(string)) error {
+	conn, err := pgx.Connect(ctx, p.address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	if _, err := conn.Exec(ctx, "LISTEN "+p.topic()); err != nil {
+		return err
+	}
+	told("")
+	for {
+		n, err := conn.WaitForNotification(ctx)
+		if err != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		told(n.Payload)
+	}
+}
+
+// Clock is what the time is for everybody on this database: PostgreSQL's own clock, and where there is one process its own, which is
+// given.
+func (tx *Tx) Clock(own time.Time) (time.Time, error) {
+	if !tx.PostgreSQL() {
+		return own, nil
+	}
+	var us int64
+	err := tx.QueryRow(`SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)`).Scan(&us)
+	return FromTime(us), err
+}
