@@ -281,7 +281,8 @@ func (g gatherer) replies() error {
 		if err != nil {
 			return fmt.Errorf("template %s: %w", t.ID(), err)
 		}
-		if t.Retired || missing != "" || t.Use == UseRemoved && broken == "" {
+		// Who has made a serious threat is the police's, and is not bidden to write again.
+		if t.Retired || missing != "" || t.Use == UseRemoved && (broken == "" || g.k.Verdict.Escalate) {
 			continue
 		}
 		deleted, _, err := t.render(g.m.Policy(), g.k.Channel, broken, Delete)

@@ -107,6 +107,16 @@ func TestAnAnswerIsTheAuthoritysOwnRecord(t *testing.T) {
 	d.verify()
 }
 
+// Who has made a serious threat is not bidden to write again.
+func TestNoTemplateForAThreat(t *testing.T) {
+	d := sit(t)
+	d.tell(d.write("c1", "Bo", threat))
+	k := d.of("c1")
+	if slices.ContainsFunc(k.Suggested, func(s moderation.Suggestion) bool { return s.Use == moderation.UseRemoved }) || !k.Private {
+		t.Errorf("suggested %+v", k.Suggested)
+	}
+}
+
 func TestAPublicAnswerSaysWhereItStands(t *testing.T) {
 	d := sit(t)
 	d.tell(d.write("c1", "Bo", linked))
