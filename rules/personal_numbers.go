@@ -637,6 +637,10 @@ func (d *detectors) phone(digits []byte, abroad bool) (string, bool) {
 	if err != nil || !phonenumbers.IsValidNumber(n) {
 		return "", false
 	}
+	switch phonenumbers.GetNumberType(n) {
+	case phonenumbers.TOLL_FREE, phonenumbers.SHARED_COST, phonenumbers.UAN:
+		return "", false // a firm's or an authority's: nobody lives behind 020 or 0771
+	}
 	return phonenumbers.Format(n, phonenumbers.E164)[1:], true
 }
 
