@@ -23,7 +23,7 @@ import (
 )
 
 // patience is how long anything may take to come about on the network.
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // network is the network that TAKHOJD_BLUESKY names.
 type network struct {
@@ -211,6 +211,22 @@ func (p *person) threadgate(root record) (value struct {
 	return value
 }
 
+// viewOf is what stands between p and another, as the network shows it.
+func (p *person) viewOf(other *person) (viewer struct {
+	BlockedBy  bool   `json:"blockedBy"`
+	FollowedBy string `json:"followedBy"`
+}) {
+	p.t.Helper()
+	var profile struct {
+		Viewer json.RawMessage `json:"viewer"`
+	}
+	p.into(&profile, http.MethodGet, p.n.PDS, "app.bsky.actor.getProfile", url.Values{"actor": {other.DID}}, nil)
+	if err := json.Unmarshal(profile.Viewer, &viewer); err != nil {
+		p.t.Fatal(err)
+	}
+	return viewer
+}
+
 // seen is how the public sees a reply under a post: "shown", "hidden" behind one click, or "" where it is not to be seen.
 func (p *person) seen(root record, reply string) string {
 	p.t.Helper()
@@ -262,7 +278,7 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// waits until all the errors are what they should be, in words for a failure.
+// is checks what an error means.
 func is(t *testing.T, what string, err, want error) {
 	t.Helper()
 	if !errors.Is(err, want) {
