@@ -52,7 +52,7 @@ func (v *vocabulary) number(name string) (int, error) {
 	}
 	n := len(v.numbers)
 	if n >= classWords*64 {
-		return 0, fmt.Errorf("more than %d classes and words in patterns", classWords*64)
+		return 0, fmt.Errorf("more than %d classes, words in patterns and choices between them", classWords*64)
 	}
 	if v.numbers[name] = n; !strings.HasPrefix(name, "=") {
 		v.asked.add(n)

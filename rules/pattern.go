@@ -74,7 +74,9 @@ const maxRepeat = 6
 // classSet is a set of word classes.
 type classSet [classWords]uint64
 
-const classWords = 32
+// classWords says how many numbers there are, 64 a word: for classes, for words that stand in patterns, and for what patterns put together of
+// several with | between. A policy that needs more is refused.
+const classWords = 64
 
 func (s *classSet) add(c int)      { s[c>>6] |= 1 << (c & 63) }
 func (s *classSet) has(c int) bool { return s[c>>6]&(1<<(c&63)) != 0 }
