@@ -109,10 +109,12 @@ func (m *Moderator) completeAll(ctx context.Context, entries []inbox.Entry) (rea
 	return read, left
 }
 
-// complete reads a comment of which the platform told us too little to judge. A comment that is gone by then is taken as it was told.
+// complete reads a comment of which the platform told us too little to judge. A comment that is gone by then is taken as it was told; so is one
+// that we may no longer read, if we were told who wrote it, and what.
 func (m *Moderator) complete(ctx context.Context, e inbox.Entry) (inbox.Entry, error) {
 	c, err := m.cfg.Adapters[e.Event.Comment.Ref.Channel].Fetch(ctx, e.Event.Comment.Ref)
-	if errors.Is(err, platforms.ErrGone) {
+	told := e.Event.Comment.Author.ID != "" && e.Event.Comment.Text != ""
+	if errors.Is(err, platforms.ErrGone) || errors.Is(err, platforms.ErrNotPermitted) && told {
 		return e, nil
 	}
 	if err != nil {
