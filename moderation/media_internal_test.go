@@ -197,8 +197,7 @@ func TestANameThatChangesItsMind(t *testing.T) {
 }
 
 func TestRedirectsLeadNowhereElse(t *testing.T) {
-	var n *network
-	n = newNetwork(t, map[string][]string{"there.test": {outside}, "loop.test": {"127.0.0.1"}}, func(w http.ResponseWriter, r *http.Request) {
+	n := newNetwork(t, map[string][]string{"there.test": {outside}, "loop.test": {"127.0.0.1"}}, func(w http.ResponseWriter, r *http.Request) {
 		if to := r.URL.Query().Get("to"); to != "" {
 			http.Redirect(w, r, to, http.StatusFound)
 			return

@@ -32,6 +32,7 @@ import (
 
 	"takhojd/archive"
 	"takhojd/moderation"
+	"takhojd/moderation/picture"
 	"takhojd/moderation/store"
 )
 
@@ -65,6 +66,7 @@ type Server struct {
 	now      func() time.Time
 	zone     *time.Location
 	check    verification
+	drawings drawings
 
 	ctx  context.Context // ends with Close: what outlives a request (event streams, a verification) ends by it
 	stop context.CancelFunc
@@ -173,6 +175,8 @@ func (s *Server) routes() []route {
 		{pattern: "GET /rules", handle: (*visit).rulesPage},
 		{pattern: "GET /figures", handle: (*visit).figuresPage},
 		{pattern: "GET /media/{sha256}", handle: (*visit).media},
+		{pattern: "GET /media/{sha256}/large", handle: (*visit).mediaLarge},
+		{pattern: "GET /media/{sha256}/play", handle: (*visit).mediaPlay},
 		{pattern: "GET /case/{comment}", handle: (*visit).casePage},
 		{pattern: "GET /case/{comment}/bundle.zip", handle: (*visit).bundle},
 		{pattern: "GET /case/{comment}/reply", roles: review, handle: (*visit).replyPage},
@@ -196,6 +200,7 @@ func (s *Server) routes() []route {
 		{pattern: "GET /archive/export", roles: keep, handle: (*visit).export},
 		{pattern: "GET /archive/record/{id}", roles: keep, handle: (*visit).recordPage},
 		{pattern: "GET /archive/record/{id}/json", roles: keep, handle: (*visit).recordJSON},
+		{pattern: "GET /archive/media/{sha256}", roles: keep, handle: (*visit).original},
 		{pattern: "GET /archive/verify", roles: keep, handle: (*visit).verifyPage},
 		{pattern: "POST /archive/verify", roles: keep, handle: (*visit).verify},
 
@@ -328,6 +333,8 @@ func failureOf(err error) failure {
 		return failure{http.StatusConflict, "stale"}
 	case errors.Is(err, moderation.ErrTooLate):
 		return failure{http.StatusConflict, "toolate"}
+	case errors.Is(err, picture.ErrNotDrawn):
+		return failure{http.StatusUnsupportedMediaType, "undrawn"}
 	case errors.As(err, &tooBig):
 		return failure{http.StatusRequestEntityTooLarge, "invalid"}
 	case errors.Is(err, moderation.ErrInvalid), errors.Is(err, errBadForm):

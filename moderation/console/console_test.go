@@ -142,6 +142,7 @@ func TestRoutesByRole(t *testing.T) {
 		"GET /static/{version}/{file}": everybody, "GET /login": everybody, "POST /login": everybody, "GET /login/{token}": everybody, "POST /language": everybody,
 		"GET /{$}": loggedIn, "POST /logout": loggedIn, "POST /logout/everywhere": loggedIn, "POST /keys": loggedIn, "GET /help": loggedIn,
 		"GET /events": loggedIn, "GET /rules": loggedIn, "GET /figures": loggedIn, "GET /media/{sha256}": loggedIn,
+		"GET /media/{sha256}/large": loggedIn, "GET /media/{sha256}/play": loggedIn, "GET /archive/media/{sha256}": keepers,
 		"GET /case/{comment}": loggedIn, "GET /case/{comment}/bundle.zip": loggedIn,
 		"GET /queue": reviewers, "GET /queue/{comment}": reviewers, "GET /bot-hidden": reviewers, "GET /bot-hidden/{comment}": reviewers,
 		"GET /questions": reviewers, "GET /questions/{comment}": reviewers, "POST /case/{comment}/decide": reviewers, "POST /undo/{decision}": reviewers,

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
 	"time"
 
 	"takhojd/moderation"
@@ -119,39 +118,4 @@ func (v *visit) stillIn() bool {
 	}
 	account, err := v.s.identify(fresh)
 	return err == nil && account.Name == v.account.Name && account.Role == v.account.Role
-}
-
-var sha256Name = regexp.MustCompile(`^[0-9a-f]{64}$`)
-
-// media sends a picture that was kept. Only what browsers draw and cannot be made to run is shown in the page; anything else, an SVG
-// above all, is a download. The sandbox holds for what is opened by itself.
-func (v *visit) media() error {
-	name := v.r.PathValue("sha256")
-	if !sha256Name.MatchString(name) {
-		return moderation.ErrNotFound
-	}
-	kind, content, err := v.s.desk.Media(v.r.Context(), name)
-	if err != nil {
-		return err
-	}
-	disposition := "inline"
-	if !raster(kind) || http.DetectContentType(content) != kind {
-		kind, disposition = "application/octet-stream", "attachment"
-	}
-	h := v.w.Header()
-	h.Set("Content-Type", kind)
-	h.Set("Content-Disposition", fmt.Sprintf(`%s; filename="%s"`, disposition, name[:16]))
-	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
-	h.Set("Content-Length", fmt.Sprint(len(content)))
-	_, _ = v.w.Write(content)
-	return nil
-}
-
-// raster tells whether a media type is a picture of dots, which a page may show.
-func raster(kind string) bool {
-	switch kind {
-	case "image/jpeg", "image/png", "image/gif", "image/webp":
-		return true
-	}
-	return false
 }

@@ -510,7 +510,7 @@ func morning(t testing.TB) *fakeDesk {
 	advert := d.add(4, 1, "quickfollow.se2023", "Köp 1000 svenska följare för 149 kr ✅ leverans på 10 min, skriv dm 🔥", "Köp 1000 svenska följare", rules.Advertising)
 	d.flag(advert, moderation.Doubt, 30)
 	advert.Comment.Attachments = []platforms.Attachment{{Kind: "photo"}, {Kind: "photo"}}
-	advert.Media = []moderation.Media{{Place: 0, SHA256: d.keep("image/png", picture()), Type: "image/png"}, {Place: 1, Error: "adressen hade slutat gälla"}}
+	advert.Media = []moderation.Media{{Place: 0, SHA256: d.keep("image/png", aPicture()), Type: "image/png"}, {Place: 1, Error: "adressen hade slutat gälla"}}
 	advert.Capabilities.Block = false
 	claim := d.add(5, 2, "@vaxvarning", "Sprutan ändrar ditt DNA, det vet ju alla. Läs här innan det är för sent.", "Sprutan ändrar ditt DNA", rules.Disinformation)
 	d.flag(claim, moderation.OpinionWhy, 25)
@@ -535,7 +535,7 @@ func morning(t testing.TB) *fakeDesk {
 	return d
 }
 
-func picture() []byte {
+func aPicture() []byte {
 	img := image.NewRGBA(image.Rect(0, 0, 320, 200))
 	for y := range 200 {
 		for x := range 320 {

@@ -104,6 +104,7 @@ func (p *pages) functions(s *Server, version string) template.FuncMap {
 		"happened": p.happened,
 		"detail":   p.detail,
 		"maker":    p.maker,
+		"drawable": drawable,
 		"lower":    lowerFirst,
 		"effect": func(channel, text string) string {
 			can := s.desk.Capabilities(channel)

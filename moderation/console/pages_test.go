@@ -126,43 +126,6 @@ func TestVerifyShowsHowItWent(t *testing.T) {
 	}
 }
 
-func TestMediaIsShownSafely(t *testing.T) {
-	d := morning(t)
-	png := d.keep("image/png", picture())
-	svg := d.keep("image/svg+xml", []byte(`<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>`))
-	pdf := d.keep("application/pdf", []byte("%PDF-1.7"))
-	liar := d.keep("image/png", []byte(`<html><script>alert(1)</script>`))
-	h := newHouse(t, d)
-	anna := h.as(t, h.open(t).base, "anna")
-	for name, test := range map[string]struct {
-		sum, kind, disposition string
-	}{
-		"a picture":                 {png, "image/png", "inline"},
-		"a picture that can run":    {svg, "application/octet-stream", "attachment"},
-		"a page called a picture":   {liar, "application/octet-stream", "attachment"},
-		"a document":                {pdf, "application/octet-stream", "attachment"},
-		"a name that is no SHA-256": {"..%2f..%2fetc", "", ""},
-		"unknown":                   {strings.Repeat("0", 64), "", ""},
-	} {
-		got := anna.get("/media/" + test.sum)
-		if test.kind == "" {
-			if got.status != http.StatusNotFound {
-				t.Errorf("%s: %d", name, got.status)
-			}
-			continue
-		}
-		if got.header.Get("Content-Type") != test.kind || !strings.HasPrefix(got.header.Get("Content-Disposition"), test.disposition) {
-			t.Errorf("%s: %s, %s", name, got.header.Get("Content-Type"), got.header.Get("Content-Disposition"))
-		}
-		if csp := got.header.Get("Content-Security-Policy"); !strings.Contains(csp, "sandbox") || got.header.Get("X-Content-Type-Options") != "nosniff" {
-			t.Errorf("%s: CSP %q", name, csp)
-		}
-	}
-	if page := anna.get("/queue/4").body; !strings.Contains(page, `class="veil"`) {
-		t.Error("a picture is not blurred")
-	}
-}
-
 func TestChannelsWarn(t *testing.T) {
 	d := morning(t)
 	h := newHouse(t, d)

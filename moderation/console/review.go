@@ -295,6 +295,7 @@ type caseView struct {
 	CanDecide bool     // whoever reads may
 	Held      bool     // by me
 	Taken     bool     // by somebody else
+	Keeper    bool     // who looks on may read the archive
 	Revisions []moderation.Revision
 	// Default is what the record will say when no reason is written, by action.
 	Default map[string]string
@@ -310,7 +311,7 @@ type reasonGroup struct {
 }
 
 func (v *visit) caseView(c moderation.Case, list string) *caseView {
-	view := &caseView{Case: c, List: list, Me: v.account.Name, Default: map[string]string{}}
+	view := &caseView{Case: c, List: list, Me: v.account.Name, Keeper: v.may(Archivist, Admin), Default: map[string]string{}}
 	view.Text = mark(c.Comment.Text, c.Verdict.Findings)
 	view.Thread, view.More = nearest(c)
 	view.Groups = v.groups(c.Verdict)
