@@ -207,7 +207,8 @@ func (a *Account) read(ctx context.Context, action string, p post) (view, error)
 // mostViews is how many posts the network gives in one answer.
 const mostViews = 25
 
-// views reads posts as the network shows them to us; those that it does not show are missing.
+// views reads posts as the network shows them to us. Those that it does not show are missing, and so are those that cannot be read: one of an
+// unknown shape must not stand in the way of the rest.
 func (a *Account) views(ctx context.Context, action string, addresses []string) ([]view, error) {
 	var found []view
 	for from := 0; from < len(addresses); from += mostViews {
@@ -224,13 +225,17 @@ func (a *Account) views(ctx context.Context, action string, addresses []string) 
 		for _, raw := range answer.Posts {
 			v, err := readView(raw)
 			if err != nil {
-				return nil, fmt.Errorf("bluesky: %s: %w", action, err)
+				a.skip()
+				continue
 			}
 			found = append(found, v)
 		}
 	}
 	return found, nil
 }
+
+// skip counts what cannot be read.
+func (a *Account) skip() { a.cfg.Metrics.skipped.WithLabelValues(a.cfg.Channel.ID).Inc() }
 
 // stored is a record as its owner's server keeps it.
 type stored struct {

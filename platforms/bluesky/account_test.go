@@ -582,6 +582,44 @@ func TestDeepThreads(t *testing.T) {
 	}
 }
 
+// One post that the network refuses or that cannot be read costs no other post its comments, and is not passed by in silence.
+func TestOneOddThreadCostsNoOther(t *testing.T) {
+	second := strings.Replace(mine, "3kaaaaaaaaaaa", "3kzzzzzzzzzzz", 1)
+	reply := `{"post":{"uri":"at://` + anna.ID + `/app.bsky.feed.post/3kb","cid":"c","author":{"did":"` + anna.ID + `"},"indexedAt":"2026-11-22T08:00:01Z","record":{"text":"Hej.",
+		"reply":{"root":{"uri":"` + mine + `","cid":"c"},"parent":{"uri":"` + mine + `","cid":"c"}}},"replyCount":0},"replies":[]}`
+	for name, odd := range map[string]func() (int, string){
+		"refused": func() (int, string) { return 400, `{"error":"InvalidRequest","message":"Something new"}` },
+		"unread":  func() (int, string) { return 200, `{"thread":{"post":{"uri":"at://x"}}}` },
+	} {
+		server := script(t, map[string]func(*http.Request) (int, string){
+			"com.atproto.server.createSession":        signIn(""),
+			"app.bsky.notification.listNotifications": func(*http.Request) (int, string) { return 200, `{"notifications":[7,{"reason":"reply","uri":"x"}]}` },
+			"app.bsky.feed.getAuthorFeed": func(*http.Request) (int, string) {
+				return 200, `{"feed":[{"post":7},{"post":` + strings.ReplaceAll(view("y"), mine, second) + `},{"post":` + view("x") + `}]}`
+			},
+			"com.atproto.repo.listRecords": func(*http.Request) (int, string) { return 200, `{"records":[]}` },
+			"app.bsky.feed.getPostThread": func(r *http.Request) (int, string) {
+				if r.URL.Query().Get("uri") == second {
+					return odd()
+				}
+				return 200, `{"thread":{"post":` + view("x") + `,"replies":[{"post":{"uri":7}},` + reply + `]}}`
+			}})
+		a, err := bluesky.NewAccount(bluesky.Config{Service: server.URL, AppPassword: "x", Channel: channel,
+			Now: func() time.Time { return time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		heard := 0
+		err = a.CatchUp(context.Background(), time.Date(2026, 11, 22, 8, 0, 0, 0, time.UTC), func(_ context.Context, events []platforms.Event) error {
+			heard += len(events)
+			return nil
+		})
+		if err == nil || heard != 1 {
+			t.Errorf("%s: %d comments were heard; %v", name, heard, err)
+		}
+	}
+}
+
 func TestListenTellsOfRewritingAndSurvivesFaults(t *testing.T) {
 	s := set(t)
 	s.read(time.Now().Add(-time.Hour)) // the thread is known

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -46,16 +47,28 @@ func (a *Account) CatchUp(ctx context.Context, since time.Time, sink func(contex
 	if err != nil {
 		return err
 	}
+	var failed error
 	read, keep := map[string]bool{}, map[string]bool{}
 	for _, p := range posts {
 		keep[p.String()] = true
 		t := &thread{account: a, post: p, horizon: horizon, gate: gates[p.key], read: read}
-		if err := t.catchUp(ctx, sink); err != nil {
+		if err := t.catchUp(ctx, sink); odd(err) {
+			failed = errors.Join(failed, err)
+		} else if err != nil {
 			return err
 		}
 	}
 	a.seen.keep(keep)
-	return a.catchUpNotices(ctx, notices, read, gates, sink)
+	return errors.Join(failed, a.catchUpNotices(ctx, notices, read, gates, sink))
+}
+
+// odd tells whether the network refused one thing that others would not be refused for: then the rest is read all the same, and the whole is tried
+// again the next time.
+func odd(err error) bool {
+	var refusal *XRPCError
+	var wait *platforms.RetryAfterError
+	return errors.Is(err, errView) || errors.As(err, &refusal) && refusal.Status < http.StatusInternalServerError && !errors.As(err, &wait) &&
+		!errors.Is(err, platforms.ErrTokenDead)
 }
 
 // withNoticed adds the posts of ours that notifications name and that are not among posts.
@@ -140,7 +153,8 @@ func (a *Account) posts(ctx context.Context, since time.Time) ([]post, error) {
 		for _, item := range answer.Feed {
 			v, err := readView(item.Post)
 			if err != nil {
-				return nil, fmt.Errorf("bluesky: posts: %w", err)
+				a.skip()
+				continue
 			}
 			if v.address().did != a.cfg.Channel.Account || v.isReply() || len(item.Reason) > 0 {
 				continue // a repost, by whom it is; or pinned, and listed a second time
@@ -299,7 +313,7 @@ func (t *thread) walk(root node, whole bool) error {
 			if n.top {
 				return fmt.Errorf("bluesky: comments: %w", err)
 			}
-			t.account.cfg.Metrics.skipped.WithLabelValues(t.account.cfg.Channel.ID).Inc()
+			t.account.skip()
 			continue
 		}
 		switch {
@@ -354,12 +368,13 @@ func (t *thread) missing(ctx context.Context) error {
 			continue
 		}
 		_, err = t.account.record(ctx, "missing", p.did, postRecord, p.key)
-		if err == nil {
+		var refusal *XRPCError
+		gone := errors.Is(err, platforms.ErrGone) && errors.As(err, &refusal)
+		switch {
+		case !gone && (err == nil || odd(err)):
 			t.now[id] = was
 			continue
-		}
-		var refusal *XRPCError
-		if !errors.Is(err, platforms.ErrGone) || !errors.As(err, &refusal) {
+		case !gone:
 			return err
 		}
 		t.events = append(t.events, platforms.Event{Kind: platforms.Removed, At: t.account.cfg.Now(), Via: "backfill", Raw: refusal.body,

@@ -86,7 +86,7 @@ func (a *Account) readNotice(raw []byte) (n notice, ok bool) {
 		return notice{}, false
 	}
 	if _, err := parsePost(string(n.URI)); err != nil {
-		a.cfg.Metrics.skipped.WithLabelValues(a.cfg.Channel.ID).Inc()
+		a.skip()
 		return notice{}, false
 	}
 	return n, true
