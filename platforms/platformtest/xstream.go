@@ -63,7 +63,7 @@ func (x *xFront) stream(w http.ResponseWriter, r *http.Request, c *xCall, call e
 	alive := time.NewTicker(xKeepAlive)
 	defer alive.Stop()
 	say := func(b []byte) bool {
-		if f, _, _ := s.chance.call("", ""); f.StreamSilent {
+		if s.chance.inForce().StreamSilent {
 			return true
 		}
 		_, err := w.Write(append(b, '\r', '\n'))
@@ -81,6 +81,13 @@ func (x *xFront) stream(w http.ResponseWriter, r *http.Request, c *xCall, call e
 			return
 		}
 	}
+}
+
+// inForce are the faults of this moment. Asking is no call.
+func (c *chance) inForce() Faults {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.f
 }
 
 // subscribed are the subscriptions as the platform shows them. Where there is a webhook each account is subscribed to it.
