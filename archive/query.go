@@ -296,7 +296,7 @@ func csvRow(f Full) []string {
 	for _, e := range f.Entries {
 		var o Outcome
 		if e.Kind == KindOutcome && json.Unmarshal(e.Body, &o) == nil {
-			answers = append(answers, o.Action+": "+o.Result+" "+o.At.Format(time.RFC3339))
+			answers = append(answers, strings.TrimSpace(o.Action+": "+o.Result+" "+o.At.Format(time.RFC3339)+" "+o.Comment))
 		}
 	}
 	row := []string{r.ID, string(r.Ref.Platform), r.Ref.Channel, r.Ref.Comment, r.Post.ID, stamp(r.Posted), stamp(r.Received),

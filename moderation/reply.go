@@ -256,8 +256,10 @@ type Sent struct {
 	At      time.Time
 	// State is the outbox row's: "waiting", "done", "dead" or "cancelled"; Result is what came of it.
 	State, Result string
-	Template      string
-	Record        string
+	// Error is why it could not be sent, or not yet.
+	Error    string
+	Template string
+	Record   string
 }
 
 // replies gathers what was said, and what could be.
@@ -295,7 +297,7 @@ func (g gatherer) replies() error {
 }
 
 func (g gatherer) sent() error {
-	rows, err := g.tx.Query(`SELECT o.argument, o.action, d.by_whom, o.created_at, o.state, o.result, o.template, o.record_id FROM outbox o
+	rows, err := g.tx.Query(`SELECT o.argument, o.action, d.by_whom, o.created_at, o.state, o.result, o.error, o.template, o.record_id FROM outbox o
 		JOIN decisions d ON d.id = o.decision WHERE o.comment = $1 AND o.action IN ('reply', 'private-reply') ORDER BY o.id`, g.c.id)
 	if err != nil {
 		return err
@@ -305,7 +307,7 @@ func (g gatherer) sent() error {
 		var s Sent
 		var action string
 		var at int64
-		if err := rows.Scan(&s.Text, &action, &s.By, &at, &s.State, &s.Result, &s.Template, &s.Record); err != nil {
+		if err := rows.Scan(&s.Text, &action, &s.By, &at, &s.State, &s.Result, &s.Error, &s.Template, &s.Record); err != nil {
 			return err
 		}
 		s.Private, s.At = action == "private-reply", store.FromTime(at)

@@ -126,6 +126,10 @@ func TestAPublicAnswerSaysWhereItStands(t *testing.T) {
 	d.clock.move(undo)
 	d.settle()
 	sent := d.messages()
+	var csv bytes.Buffer
+	if err := d.archive.Export(context.Background(), archive.Query{}, "csv", &csv); err != nil || !strings.Contains(csv.String(), " r1,") {
+		t.Errorf("exported %v: %s", err, csv.String())
+	}
 	if len(sent) != 1 || !strings.Contains(outcomesOf(sent[0])[0], `"comment":"r1"`) || sent[0].Record.ParentText != linked {
 		t.Errorf("%+v", sent)
 	}

@@ -106,8 +106,9 @@ func TestOnlyWhatThePlatformTakesIsOffered(t *testing.T) {
 	if dialog := mats.get("/queue/2").body; !strings.Contains(dialog, "Meddela författaren varför") {
 		t.Error("no notice is offered with a deletion")
 	}
-	d.cases[3].Sent = []moderation.Sent{{Text: "Hej <b>Kenta</b>", By: "anna", Private: true, State: "dead"}}
-	if page := mats.get("/case/3").body; !strings.Contains(page, "Hej &lt;b&gt;Kenta&lt;/b&gt;") || !strings.Contains(page, "gick inte att skicka") {
+	d.cases[3].Sent = []moderation.Sent{{Text: "Hej <b>Kenta</b>", By: "anna", Private: true, State: "dead", Error: platforms.ErrNotPermitted.Error()}}
+	if page := mats.get("/case/3").body; !strings.Contains(page, "Hej &lt;b&gt;Kenta&lt;/b&gt;") || !strings.Contains(page, "gick inte att skicka") ||
+		!strings.Contains(page, "Plattformen tillåter det inte. Plattformen tar emot ett enskilt svar") {
 		t.Error("what was answered is not shown")
 	}
 }

@@ -203,6 +203,7 @@ var catalogue = map[string]rules.Words{
 	"sent.private":   {SV: "Enskilt", EN: "In private"},
 	"sent.waiting":   {SV: "väntar på att skickas", EN: "waiting to be sent"},
 	"sent.dead":      {SV: "gick inte att skicka", EN: "could not be sent"},
+	"sent.once":      {SV: "Plattformen tar emot ett enskilt svar per kommentar, inom sju dagar, om författaren inte har stängt av sådana.", EN: "The platform takes one private answer for each comment, within seven days, unless its author has switched them off."},
 	"sent.cancelled": {SV: "skickades aldrig", EN: "was never sent"},
 	"sent.template":  {SV: "Mall: %s", EN: "Template: %s"},
 	"sent.record":    {SV: "Handling %s", EN: "Record %s"},
