@@ -68,6 +68,7 @@ func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, 
 		since = store.FromTime(last).Add(-overlap)
 	}
 	untold := adapter.Capabilities().HidesUntold
+	came := map[string]bool{}
 	err = adapter.CatchUp(ctx, since, func(ctx context.Context, events []platforms.Event) error {
 		fresh, err := m.unknown(ctx, events, untold)
 		if err != nil {
@@ -76,9 +77,15 @@ func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, 
 		for i := range fresh {
 			fresh[i].At, fresh[i].Via = started, viaBackfill
 		}
+		for _, e := range events {
+			came[e.Comment.Ref.Comment] = true
+		}
 		return m.Receive(ctx, fresh)
 	})
 	if err != nil {
+		return err
+	}
+	if err := m.vanished(ctx, channel, adapter, since, came); err != nil {
 		return err
 	}
 	return m.db.Update(ctx, func(tx *store.Tx) error {

@@ -199,6 +199,12 @@ type Listener interface {
 	Listen(context.Context, func(context.Context, []platforms.Event) error) error
 }
 
+// Rereader is an adapter whose CatchUp hands over again, on the posts that it reads, all that stands from some time before the asked-for
+// one. What stands there in the books and does not come is most likely gone.
+type Rereader interface {
+	Reread() time.Duration
+}
+
 // Muter stops us from seeing an author; everybody else still does.
 type Muter interface {
 	Mute(context.Context, platforms.Author) error

@@ -41,6 +41,7 @@ type platform struct {
 	calls    []string
 	blocked  []string
 	said     []string
+	unlisted map[string]bool // there, and not in any list
 	can      platforms.Capabilities
 	// before is asked before every call; an error is the platform's answer. after is asked when the call is done: an error is an answer
 	// that was lost on its way.
@@ -94,8 +95,8 @@ func (p *platform) FetchPost(_ context.Context, id string) (platforms.Post, erro
 func (p *platform) CatchUp(ctx context.Context, since time.Time, sink func(context.Context, []platforms.Event) error) error {
 	p.mu.Lock()
 	var events []platforms.Event
-	for _, c := range p.comments {
-		if !c.Posted.Before(since) {
+	for id, c := range p.comments {
+		if !c.Posted.Before(since) && !p.unlisted[id] {
 			events = append(events, platforms.Event{Kind: platforms.Added, Comment: c, At: c.Posted, Via: "backfill"})
 		}
 	}
@@ -143,6 +144,13 @@ func (p *platform) Block(_ context.Context, a platforms.Author) error {
 	defer p.mu.Unlock()
 	p.blocked = append(p.blocked, a.ID)
 	return nil
+}
+
+// unlist lets a comment stand and be shown in no list.
+func (p *platform) unlist(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.unlisted = map[string]bool{id: true}
 }
 
 func (p *platform) hidden(id string) bool {
@@ -976,6 +984,28 @@ func TestADayDown(t *testing.T) {
 	d.settle()
 	if k := d.of("c3"); k.Decision == nil || k.Decision.Action != moderation.Allow {
 		t.Errorf("%+v", k.Decision)
+	}
+}
+
+// What its author removed while nobody told us is found by reading the channel; what only did not come is not taken for gone.
+func TestRemovedWhileDown(t *testing.T) {
+	d := sit(t)
+	d.tell(d.write("c1", "Anna", linked))
+	d.tell(d.write("c2", "Bo", fine))
+	d.tell(d.write("c3", "Cia", fine))
+	d.stop()
+	d.remove("c1")
+	d.platform.unlist("c3")
+	d.start()
+	d.eventually("the removal is seen", func() bool { return d.of("c1").State == moderation.Removed })
+	d.settle()
+	if k := d.of("c1"); k.Flag != nil || k.StateBy != "platform" {
+		t.Errorf("%+v", k)
+	}
+	for _, id := range []string{"c2", "c3"} {
+		if k := d.of(id); k.State != moderation.Standing {
+			t.Errorf("%s: %s", id, k.State)
+		}
 	}
 }
 

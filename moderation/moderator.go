@@ -95,6 +95,7 @@ type Moderator struct {
 	kept     chan struct{} // wakes who looks at pictures
 	leases   *leases
 	changes  broadcaster
+	asked    sync.Map // by platforms.Ref: when a comment that did not come with its channel was asked for
 	health   *health
 	alerts   *alerts
 }

@@ -25,6 +25,9 @@ const (
 	mostBranches = 500
 )
 
+// Reread is how far before the asked-for time CatchUp hands over again what stands in the threads of recent posts.
+func (a *Account) Reread() time.Duration { return reread }
+
 // CatchUp reads the account's notifications since a day before since, and the whole threads of all its posts of the last 30 days and of every post
 // that a notification names. It hands over every comment posted at or after that, as Added events in batches of at most 100; and of
 // older ones those that it had not seen before, and those that read otherwise or are hidden otherwise than when it last looked. What it has seen

@@ -23,6 +23,12 @@ const (
 	reread = 24 * time.Hour
 )
 
+// Reread is how far before the asked-for time [Page.CatchUp] hands over again what stands on recent posts.
+func (p *Page) Reread() time.Duration { return reread }
+
+// Reread is how far before the asked-for time [Instagram.CatchUp] hands over again what stands on recent media.
+func (p *Instagram) Reread() time.Duration { return reread }
+
 // listed is a post as a list of posts shows it.
 type listed struct {
 	id string
