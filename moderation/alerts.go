@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,36 +49,30 @@ type Alert struct {
 	key   string
 }
 
-// Notifier carries alerts to people outside of the console. When Notify returns nil the alert is handed over, and is not handed over again
-// while it lasts, except when we die before that is written down; after an error it is tried again with growing pauses. It is called by one
-// goroutine at a time, with a deadline.
+// Notifier carries alerts to people outside of the console. It is handed all that last and that nobody was told of, at every look anew, and
+// returns those that it has told: these are not handed over again while they last, except when we die before that is written down. What it
+// does not tell now, because it is night or because a call failed, it tells when it is handed over again: the pace is its own. It is called
+// by one goroutine at a time, with a deadline; nothing waits for it. The error is for the log.
 type Notifier interface {
-	Notify(context.Context, Alert) error
+	Notify(context.Context, []Alert) (told []Alert, err error)
 }
 
-// notifyTime bounds one call of a Notifier; notifyMax is the longest pause between two attempts.
-const (
-	notifyTime = 30 * time.Second
-	notifyMax  = time.Hour
-)
+// notifyTime bounds one call of a Notifier.
+const notifyTime = time.Minute
 
 // alerts watches for what people must be told of.
 type alerts struct {
 	wake chan struct{}
 
+	telling sync.Mutex // held while people are told
+
 	mu       sync.Mutex
 	full     time.Time // since when the disk is full; zero: it is not
 	fullLast time.Time // when it was last found so
 	fullTold bool
-	again    map[string]attempt // when to try again to notify of an alert, by its key
 }
 
-type attempt struct {
-	at    time.Time
-	tries int
-}
-
-func newAlerts() *alerts { return &alerts{wake: make(chan struct{}, 1), again: map[string]attempt{}} }
+func newAlerts() *alerts { return &alerts{wake: make(chan struct{}, 1)} }
 
 func (a *alerts) wakeUp() {
 	select {
@@ -104,6 +99,7 @@ func (m *Moderator) noticed(err error) {
 func (m *Moderator) watch(ctx context.Context) {
 	changes, end := m.changes.subscribe()
 	defer end()
+	defer m.alerts.told()
 	for ctx.Err() == nil {
 		if err := m.lookForAlerts(ctx); err != nil && ctx.Err() == nil {
 			m.log.Error("alerts cannot be kept", zap.Error(err))
@@ -141,11 +137,29 @@ func (m *Moderator) lookForAlerts(ctx context.Context) error {
 			return err
 		}
 	}
-	open, err := m.Alerts(ctx)
-	if err != nil || m.cfg.Notifier == nil {
-		return err
+	if m.cfg.Notifier == nil || !m.tells() || !m.alerts.telling.TryLock() {
+		return nil // while people are told, the next look hands over what is new
 	}
-	return m.notify(ctx, open)
+	go func() {
+		defer m.alerts.telling.Unlock()
+		if err := m.notify(ctx); err != nil && ctx.Err() == nil {
+			m.log.Warn("people are not told of all that they should be; it is tried again", zap.Error(err))
+		}
+	}()
+	return nil
+}
+
+// told waits until nobody is being told.
+func (a *alerts) told() {
+	a.telling.Lock()
+	defer a.telling.Unlock()
+}
+
+// tells says whether telling people is this node's part: it goes with the first channel. While a channel changes hands people may be told
+// twice, or a lease's time later.
+func (m *Moderator) tells() bool {
+	held := m.leases.channels()
+	return held == nil || len(m.order) == 0 || slices.Contains(held, m.order[0].ID)
 }
 
 // fullCalm is how long nothing may have found the disk full before it is not: a small thing finds room where a large one does not.
@@ -358,9 +372,43 @@ func (m *Moderator) sayAlert(a Alert) (words rules.Words, path string) {
 // notify hands over what nobody was told of yet.
 //
 // If we die after the handing over and before it is written down, the next start hands it over again: twice is better than never.
-func (m *Moderator) notify(ctx context.Context, open []Alert) error {
+func (m *Moderator) notify(ctx context.Context) error {
+	open, err := m.untold(ctx)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	call, cancel := context.WithTimeout(ctx, notifyTime)
+	defer cancel()
+	told, failed := m.cfg.Notifier.Notify(call, open)
+	if failed != nil {
+		failed = fmt.Errorf("moderation: notify: %w", failed)
+	}
+	for _, a := range told {
+		if a.ID == 0 { // it can't be written down: the disk is full
+			m.alerts.mu.Lock()
+			m.alerts.fullTold = true
+			m.alerts.mu.Unlock()
+			continue
+		}
+		if err := m.db.Update(ctx, func(tx *store.Tx) error {
+			_, err := tx.Exec(`UPDATE alerts SET notified_at = $2 WHERE id = $1`, a.ID, m.now())
+			return err
+		}); err != nil {
+			m.noticed(err)
+			return errors.Join(failed, err)
+		}
+	}
+	return failed
+}
+
+// untold are the alerts that last and that nobody was told of.
+func (m *Moderator) untold(ctx context.Context) ([]Alert, error) {
+	open, err := m.Alerts(ctx)
+	if err != nil {
+		return nil, err
+	}
 	told := map[int64]bool{}
-	err := m.db.View(ctx, func(tx *store.Tx) error {
+	err = m.db.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT id FROM alerts WHERE closed_at = 0 AND notified_at > 0`)
 		if err != nil {
 			return err
@@ -375,60 +423,10 @@ func (m *Moderator) notify(ctx context.Context, open []Alert) error {
 		}
 		return rows.Err()
 	})
-	if err != nil {
-		return err
-	}
-	for _, a := range open {
-		if told[a.ID] || !m.alerts.due(a, m.now()) {
-			continue
-		}
-		call, cancel := context.WithTimeout(ctx, notifyTime)
-		err := m.cfg.Notifier.Notify(call, a)
-		cancel()
-		m.alerts.tried(a, err, m.now(), m.cfg.AlertEvery)
-		if err != nil {
-			m.log.Warn("nobody could be told of an alert; it is tried again", zap.String("kind", string(a.Kind)), zap.String("channel", a.Channel), zap.Error(err))
-			continue
-		}
-		if a.ID == 0 {
-			continue // it can't be written down: the disk is full
-		}
-		if err := m.db.Update(ctx, func(tx *store.Tx) error {
-			_, err := tx.Exec(`UPDATE alerts SET notified_at = $2 WHERE id = $1`, a.ID, m.now())
-			return err
-		}); err != nil {
-			m.noticed(err)
-			return err
-		}
-	}
-	return nil
-}
-
-// due tells whether it is time to hand an alert over.
-func (a *alerts) due(x Alert, now time.Time) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if x.Kind == AlertFull && a.fullTold {
-		return false
-	}
-	return !now.Before(a.again[x.key].at)
-}
-
-// tried takes note of an attempt to hand an alert over.
-func (a *alerts) tried(x Alert, err error, now time.Time, first time.Duration) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err == nil {
-		delete(a.again, x.key)
-		a.fullTold = a.fullTold || x.Kind == AlertFull
-		return
-	}
-	tries := a.again[x.key].tries
-	pause := min(first<<min(tries, 16), notifyMax)
-	if pause <= 0 {
-		pause = notifyMax
-	}
-	a.again[x.key] = attempt{at: now.Add(pause), tries: tries + 1}
+	m.alerts.mu.Lock()
+	told[0] = m.alerts.fullTold
+	m.alerts.mu.Unlock()
+	return slices.DeleteFunc(open, func(a Alert) bool { return told[a.ID] }), err
 }
 
 // refusedToken takes note of what a call says of a channel's token: that it is dead, or, when the call went well, that it is not.

@@ -54,14 +54,14 @@ type told struct {
 	err    error
 }
 
-func (n *told) Notify(_ context.Context, a moderation.Alert) error {
+func (n *told) Notify(_ context.Context, all []moderation.Alert) ([]moderation.Alert, error) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.err != nil {
-		return n.err
+		return nil, n.err
 	}
-	n.alerts = append(n.alerts, a)
-	return nil
+	n.alerts = append(n.alerts, all...)
+	return all, nil
 }
 
 func (n *told) count(kind moderation.AlertKind) (count int) {

@@ -97,6 +97,9 @@ func backup(ctx context.Context, cfg Config, to string, out io.Writer) (err erro
 	if err := errors.Join(os.Rename(part, to), syncFolder(filepath.Dir(to))); err != nil {
 		return err
 	}
+	if err := noteBackup(at.folder, lastBackup{Made: m.Made, To: to}); err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "%s: %d records, %d leaves, verified.\n", to, m.Records, m.Leaves)
 	return nil
 }

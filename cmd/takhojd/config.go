@@ -37,6 +37,7 @@ type Config struct {
 	Bluesky    BlueskyConfig    `yaml:"bluesky"`
 	Moderation ModerationConfig `yaml:"moderation"`
 	Channels   []ChannelConfig  `yaml:"channels"`
+	Notify     []NotifyConfig   `yaml:"notify"`
 	// Role is what `serve --role` says; it does not stand in the file, which all nodes share.
 	Role string `yaml:"-"`
 }
@@ -115,6 +116,27 @@ type ChannelConfig struct {
 	TokenSecret Secret `yaml:"token_secret"`
 }
 
+// NotifyConfig is one place where people are told, outside of the console, of what waits. No comment's text and no name is ever sent.
+type NotifyConfig struct {
+	// Name is what the log, the metrics and doctor call it.
+	Name string `yaml:"name"`
+	// URL is where to, as github.com/nicholas-fedor/shoutrrr writes it (smtp://, slack://, teams://, generic://, …), or workflow+https://… for
+	// the webhook of a workflow in Teams. It holds a password, so it does not stand here.
+	URL Secret `yaml:"url"`
+	// Alerts are the kinds that are told there: escalation, token, expiring, late, dead, full. Empty is all.
+	Alerts []string `yaml:"alerts"`
+	// Quiet is when nothing is sent, "18:00-07:00" by Stockholm's clock; what comes is gathered, and what still lasts is sent in one message
+	// at the end. QuietDays are days when it is quiet all day: sat, sun.
+	Quiet     string   `yaml:"quiet"`
+	QuietDays []string `yaml:"quiet_days"`
+	// Urgent are the kinds that are sent in the quiet hours, too.
+	Urgent []string `yaml:"urgent"`
+	// Every is the shortest pause between two messages; what comes meanwhile is gathered into one. 0 is a minute.
+	Every Duration `yaml:"every"`
+	// Language is sv (the default) or en.
+	Language string `yaml:"language"`
+}
+
 // Secret says where a secret is: in a file, or in an environment variable. It never stands in the configuration itself.
 type Secret struct {
 	File string `yaml:"file"`
@@ -176,18 +198,28 @@ func loadConfig(path string) (Config, error) {
 		return Config{}, fmt.Errorf("configuration: %s: %s", path, yaml.FormatError(err, false, false)) // without the source: it may hold a secret
 	}
 	folder := filepath.Dir(path)
-	for _, p := range []*string{&c.Data, &c.Policy, &c.Database.File, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File,
-		&c.X.ConsumerKey.File, &c.X.ConsumerSecret.File, &c.X.Bearer.File} {
-		within(folder, p)
-	}
-	for i := range c.Channels {
-		within(folder, &c.Channels[i].Token.File)
-		within(folder, &c.Channels[i].TokenSecret.File)
+	within(folder, &c.Data)
+	within(folder, &c.Policy)
+	for _, file := range c.secretFiles() {
+		within(folder, file)
 	}
 	if err := c.check(); err != nil {
 		return Config{}, fmt.Errorf("configuration: %s: %w", path, err)
 	}
 	return c, nil
+}
+
+// secretFiles are where the files with secrets are said to be; "" where none is.
+func (c *Config) secretFiles() []*string {
+	files := []*string{&c.Database.File, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File, &c.X.ConsumerKey.File, &c.X.ConsumerSecret.File,
+		&c.X.Bearer.File}
+	for i := range c.Channels {
+		files = append(files, &c.Channels[i].Token.File, &c.Channels[i].TokenSecret.File)
+	}
+	for i := range c.Notify {
+		files = append(files, &c.Notify[i].URL.File)
+	}
+	return files
 }
 
 func within(folder string, path *string) {

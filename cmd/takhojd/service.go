@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net"
@@ -202,7 +203,15 @@ func (s *service) connect() error {
 	if cfg.Moderation.MediaFromPrivateAddresses {
 		media = moderation.LocalClient()
 	}
-	s.moderator, err = moderation.New(moderation.Config{DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: wires.channels, Adapters: wires.adapters,
+	people, err := cfg.notifier(s.registry)
+	if err != nil {
+		return err
+	}
+	var notifier moderation.Notifier
+	if people != nil {
+		notifier = people
+	}
+	s.moderator, err = moderation.New(moderation.Config{Notifier: notifier, DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: wires.channels, Adapters: wires.adapters,
 		Log: s.log, Metrics: moderation.NewMetrics(s.registry), Node: s.role.node, Roles: s.role.name, MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
 		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
 		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax), LeaseTime: time.Duration(cfg.Moderation.LeaseTime)})
@@ -236,9 +245,29 @@ func (s *service) gauges() {
 	})
 	gauge("waiting", "Events to be judged and things to be done on platforms.", func(c moderation.Counts) float64 { return float64(c.Waiting) })
 	gauge("dead_letters", "Things that could not be done and wait for a person.", func(c moderation.Counts) float64 { return float64(c.Dead) })
+	s.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "takhojd", Name: "inbox_oldest_seconds",
+		Help: "How long the oldest event has waited to be judged."}, s.inboxAge))
 	version := prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "takhojd", Name: "policy_info", Help: "The policy that judges."}, []string{"version"})
 	version.WithLabelValues(s.policy.Version()).Set(1)
 	s.registry.MustRegister(version)
+}
+
+// inboxAge is for how many seconds the oldest event that is not judged has waited; -1 when that cannot be told.
+func (s *service) inboxAge() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	var since int64
+	err := s.db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT received_at FROM inbox WHERE dead = 0 ORDER BY id LIMIT 1`).Scan(&since)
+	})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return 0
+	case err != nil:
+		s.log.Warn("metrics: cannot see what waits to be judged", zap.Error(err))
+		return -1
+	}
+	return time.Since(store.FromTime(since)).Seconds()
 }
 
 // listen binds every address, so that an address that is taken is an error now.
