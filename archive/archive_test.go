@@ -9,8 +9,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -340,6 +342,38 @@ func TestKeyIsKept(t *testing.T) {
 	second, err := archive.OpenKey(path, "takhojd.test")
 	if err != nil || first != second {
 		t.Errorf("the key changed: %v", err)
+	}
+}
+
+// Several processes may begin on one folder at the same moment, as containers do: a log that two keys sign does not verify.
+func TestKeyIsOneForAllThatBeginAtOnce(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "log.key")
+	keys, failed := make([]archive.Key, 16), make([]error, 16)
+	var begun sync.WaitGroup
+	start := make(chan struct{})
+	for i := range keys {
+		begun.Go(func() {
+			<-start
+			keys[i], failed[i] = archive.OpenKey(path, "takhojd.test")
+		})
+	}
+	close(start)
+	begun.Wait()
+	kept, err := archive.OpenKey(path, "takhojd.test")
+	if err := errors.Join(append(failed, err)...); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range keys {
+		if key != kept {
+			t.Errorf("process %d signs with another key than the one that is kept", i)
+		}
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) != 1 {
+		t.Errorf("beside the key there is something left: %v %v", left, err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key's file: %v %v", info.Mode(), err)
 	}
 }
 

@@ -39,11 +39,9 @@ func NewKey(origin string) (Key, error) {
 func OpenKey(path, origin string) (Key, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		key, err := NewKey(origin)
-		if err != nil {
+		if text, err = makeKey(path, origin); err != nil {
 			return Key{}, err
 		}
-		return key, writeKey(path, key)
 	}
 	if err != nil {
 		return Key{}, fmt.Errorf("archive: read the signing key: %w", err)
@@ -55,24 +53,32 @@ func OpenKey(path, origin string) (Key, error) {
 	return Key{private: lines[0], Public: lines[1]}, nil
 }
 
-// writeKey writes the whole file beside its place and moves it there, so that a crash leaves a whole key or none.
-func writeKey(path string, key Key) error {
-	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+// makeKey makes a key at path, whole or not at all however we die, and returns what stands there: when several processes begin at once, the
+// first one's key is everybody's, since a log that two keys sign would not verify.
+func makeKey(path, origin string) ([]byte, error) {
+	key, err := NewKey(origin)
 	if err != nil {
-		return fmt.Errorf("archive: write the signing key: %w", err)
+		return nil, err
 	}
+	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
+	if err != nil {
+		return nil, fmt.Errorf("archive: write the signing key: %w", err)
+	}
+	defer os.Remove(f.Name())
 	_, err = io.WriteString(f, key.private+"\n"+key.Public+"\n")
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(path+".new", path)
+		if err = os.Link(f.Name(), path); errors.Is(err, os.ErrExist) {
+			err = nil
+		}
 	}
 	if err == nil {
 		err = syncFolder(filepath.Dir(path)) // else a power cut may take back the new name, and the key with it
 	}
 	if err != nil {
-		return fmt.Errorf("archive: write the signing key: %w", err)
+		return nil, fmt.Errorf("archive: write the signing key: %w", err)
 	}
-	return nil
+	return os.ReadFile(path)
 }
 
 func syncFolder(path string) error {
