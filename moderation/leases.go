@@ -326,7 +326,7 @@ func (m *Moderator) Nodes(ctx context.Context) (nodes []Node, err error) {
 				n.Started, n.Seen = store.FromTime(started), store.FromTime(seen)
 				nodes = append(nodes, n)
 			}
-			if channel != "" {
+			if channel != "" && channel != watchLease {
 				last := &nodes[len(nodes)-1]
 				last.Channels = append(last.Channels, channel)
 			}
@@ -338,6 +338,23 @@ func (m *Moderator) Nodes(ctx context.Context) (nodes []Node, err error) {
 	}
 	return nodes, nil
 }
+
+// watchLease is with the one node that looks at pictures and at every channel's health, and tells people of what is serious. No channel
+// can have its name.
+const watchLease = "/watch"
+
+// keepWatch does what is done once for all channels, until ctx is cancelled.
+func (m *Moderator) keepWatch(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { m.recognise(ctx) })
+	wg.Go(func() { m.checkChannels(ctx) })
+	wg.Go(func() { m.watch(ctx) })
+	wg.Wait()
+}
+
+// CheckChannels looks at every channel's health now and then, for [Moderator.Health], until ctx is cancelled. [Moderator.Run] does so, too;
+// it is for a process that only has the console.
+func (m *Moderator) CheckChannels(ctx context.Context) { m.checkChannels(ctx) }
 
 // serve keeps a channel read and listened to until ctx is cancelled.
 func (m *Moderator) serve(ctx context.Context, channel platforms.Channel, adapter Adapter) {

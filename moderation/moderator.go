@@ -172,26 +172,28 @@ func (m *Moderator) Run(ctx context.Context) error {
 	for _, c := range m.order {
 		names = append(names, c.ID)
 	}
+	names = append(names, watchLease)
 	// The channels are kept until what is under way on them is finished.
 	keep, release := context.WithCancel(context.WithoutCancel(ctx))
 	var working, keeping sync.WaitGroup
 	keeping.Go(func() {
 		m.leases.run(keep, names, func(held context.Context, name string) {
+			served, end := context.WithCancel(held)
+			defer end()
+			defer context.AfterFunc(ctx, end)()
+			if name == watchLease {
+				m.keepWatch(served)
+				return
+			}
 			m.inbox.Wake()
 			m.outbox.wakeUp()
 			if adapter, ok := m.cfg.Adapters[name]; ok {
-				served, end := context.WithCancel(held)
-				defer end()
-				defer context.AfterFunc(ctx, end)()
 				m.serve(served, m.channels[name], adapter)
 			}
 		})
 	})
 	working.Go(func() { m.inbox.Run(ctx, m.work) })
 	working.Go(func() { m.outbox.run(ctx) })
-	working.Go(func() { m.recognise(ctx) })
-	working.Go(func() { m.checkChannels(ctx) })
-	working.Go(func() { m.watch(ctx) })
 	working.Wait()
 	release()
 	keeping.Wait()

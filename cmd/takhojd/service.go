@@ -337,6 +337,9 @@ func (s *service) run(ctx context.Context) error {
 	if s.role.shared {
 		working.Go(func() { s.moderator.Hear(work) })
 	}
+	if s.role.name == "console" {
+		working.Go(func() { s.moderator.CheckChannels(work) })
+	}
 	working.Go(func() { s.watchPolicy(work) })
 	var servers []*http.Server
 	for _, l := range s.listeners {
