@@ -287,25 +287,10 @@ func (m *Moderator) Present(ctx context.Context) {
 	}
 }
 
-// Living counts the processes that serve a database that several may serve, as far as they were seen within a minute.
-func Living(ctx context.Context, db *store.DB) (n int, err error) {
+// Nodes lists the processes that were seen on a database within a minute, and what is with each. Where only one may serve it there are none.
+func Nodes(ctx context.Context, db *store.DB) (nodes []Node, err error) {
 	err = db.View(ctx, func(tx *store.Tx) error {
 		now, err := tx.Clock(time.Now())
-		if err != nil {
-			return err
-		}
-		return tx.QueryRow(`SELECT count(*) FROM nodes WHERE seen >= $1`, now.Add(-time.Minute)).Scan(&n)
-	})
-	if err != nil {
-		return 0, fmt.Errorf("moderation: nodes: %w", err)
-	}
-	return n, nil
-}
-
-// Nodes lists the processes that were seen lately, and what is with each.
-func (m *Moderator) Nodes(ctx context.Context) (nodes []Node, err error) {
-	err = m.db.View(ctx, func(tx *store.Tx) error {
-		now, err := tx.Clock(m.now())
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@
 //	takhojd learn       train the second reader anew, and measure it
 //	takhojd migrate     move the books to another database
 //	takhojd backup      copy everything, while it runs; restore puts it back
+//	takhojd nodes       which processes serve the books, and by which policy
 //	takhojd doctor      is everything as it must be?
 //	takhojd health      is the one that runs here ready?
 //	takhojd notify      try whether people are told
@@ -56,7 +57,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), doctorCommand(), healthCommand(), notifyCommand())
+		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), nodesCommand(), doctorCommand(), healthCommand(), notifyCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

@@ -73,12 +73,12 @@ func migrate(ctx context.Context, cfg Config, from, to string, out io.Writer) (e
 		return fmt.Errorf("--from: %w", err)
 	}
 	defer func() { err = errors.Join(err, old.Close()) }()
-	nodes, err := moderation.Living(ctx, old)
+	nodes, err := moderation.Nodes(ctx, old)
 	if err != nil {
 		return err
 	}
-	if nodes > 0 {
-		return fmt.Errorf("%d processes serve these books: stop them first; one that was killed is forgotten within a minute", nodes)
+	if len(nodes) > 0 {
+		return fmt.Errorf("%d processes serve these books: stop them first; one that was killed is forgotten within a minute", len(nodes))
 	}
 	fresh, err := store.Open(ctx, strings.TrimPrefix(to, "sqlite:"))
 	if err != nil {
