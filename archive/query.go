@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +78,10 @@ func (q Query) where(postgres bool) (string, []any) {
 	if q.Channel != "" {
 		add("r.channel = ?", q.Channel)
 	}
-	if q.Category != "" {
+	switch {
+	case strings.ContainsAny(q.Category, "%_\\ \x00"):
+		conditions = append(conditions, "1 = 0") // no category is called so, and LIKE would find others by it
+	case q.Category != "":
 		add("r.categories LIKE '% ' || ? || ' %'", q.Category)
 	}
 	if q.Author != "" {
@@ -309,13 +313,16 @@ func csvRow(f Full) []string {
 }
 
 // harmless keeps a spreadsheet from reading a citizen's words as a formula: OWASP's advice is an apostrophe before the
-// signs that begin one.
+// signs that begin one. A Swedish Excel that opens the file by itself takes a semicolon for the end of a cell, whatever the quotes say,
+// and then a line's end within the quotes for the end of a row: so after those, too.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-		return "'" + cell
+	if cell != "" && (cell[0] == '\t' || cell[0] == '\r') {
+		cell = "'" + cell
 	}
-	return cell
+	return formula.ReplaceAllString(cell, "$1'$2")
 }
+
+var formula = regexp.MustCompile(`((?:^|[;\t\r\n])[ "\x{a0}]*)([=+\-@\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}])`)
 
 func stamp(t time.Time) string {
 	if t.IsZero() {

@@ -134,16 +134,20 @@ func (a *Accounts) endSessions(ctx context.Context, name string) error {
 	return a.change(ctx, "end sessions of", name, `UPDATE accounts SET epoch = epoch + 1 WHERE name = $1`, name)
 }
 
+// change does what ends all sessions of an account, and makes the login links that would begin new ones worthless.
 func (a *Accounts) change(ctx context.Context, what, name, query string, args ...any) error {
 	err := a.db.Update(ctx, func(tx *store.Tx) error {
 		done, err := tx.Exec(query, args...)
 		if err != nil {
 			return err
 		}
-		if n, err := done.RowsAffected(); err != nil || n == 1 {
+		if n, err := done.RowsAffected(); err != nil {
 			return err
+		} else if n != 1 {
+			return ErrNoAccount
 		}
-		return ErrNoAccount
+		_, err = tx.Exec(`DELETE FROM login_links WHERE account = $1`, name)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("%s account %s: %w", what, name, err)

@@ -15,14 +15,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	_ "time/tzdata" // Stockholm's clock, also on a machine without a time zone database
 
@@ -142,7 +143,7 @@ func (s *Server) Handler() http.Handler {
 	sameOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.visit(w, r, Account{}).fail(errForeign)
 	}))
-	return s.observe(secureHeaders(sameOrigin.Handler(without)))
+	return s.observe(s.secureHeaders(sameOrigin.Handler(without)))
 }
 
 // route is one line of the table: what, for whom, by whom.
@@ -466,7 +467,8 @@ func (v *visit) home() error {
 
 // local keeps a redirect on our own site.
 func local(to string) string {
-	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsAny(to, "\\\r\n\t") {
+	odd := func(r rune) bool { return r == '\\' || r < ' ' || r == 0x7f || r == utf8.RuneError } // some browsers skip them, some take them for another sign
+	if !strings.HasPrefix(to, "/") || strings.HasPrefix(to, "//") || strings.ContainsFunc(to, odd) {
 		return "/"
 	}
 	return to
@@ -477,20 +479,30 @@ func (s *Server) address(r *http.Request) string {
 	if s.secure {
 		// Only the last entry is the proxy's own word; what stands before it, the client may have written.
 		all := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-		if last := net.ParseIP(strings.TrimSpace(all[len(all)-1])); last != nil {
-			return last.String()
+		if last, err := netip.ParseAddr(strings.TrimSpace(all[len(all)-1])); err == nil {
+			return neighbourhood(last)
 		}
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr
 	}
-	return host
+	return neighbourhood(at.Addr())
+}
+
+// neighbourhood is an IPv4 address, or the network of an IPv6 one: a household is given 2⁶⁴ of those, one for every attempt.
+func neighbourhood(a netip.Addr) string {
+	a = a.Unmap().WithZone("")
+	if a.Is4() {
+		return a.String()
+	}
+	network, _ := a.Prefix(64) // fails for no address of IPv6
+	return network.String()
 }
 
 // secureHeaders says to the browser what these pages never do: load from elsewhere, run or style inline, stand in a frame, stay in
-// a cache, or tell others where one came from.
-func secureHeaders(next http.Handler) http.Handler {
+// a cache, tell others where one came from, or, where TLS stands in front, come without it.
+func (s *Server) secureHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
@@ -502,9 +514,15 @@ func secureHeaders(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 		h.Set("Cache-Control", "no-store")
+		if s.secure {
+			h.Set("Strict-Transport-Security", transportSecurity)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
+
+// transportSecurity lets browsers forget http for two years. It says nothing of subdomains, which are not ours.
+const transportSecurity = "max-age=63072000"
 
 // observed is what the log line of a request needs to know and only the route can tell. It is the one thing that goes by context
 // here: the line is written outside of the session's middleware.

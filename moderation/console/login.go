@@ -50,6 +50,9 @@ func (v *visit) login() error {
 // loginByLink takes a one-time link. It comes from a terminal or a message, so it is a GET: what it changes is the visitor's own
 // session, and it works once.
 func (v *visit) loginByLink() error {
+	if v.r.Method == http.MethodHead { // a mail program that looks whether there is anything: it must not spend the link
+		return v.show(http.StatusOK, "login", page{Title: "login.title", Content: loginView{Next: "/"}})
+	}
 	account, err := v.s.accounts.redeem(v.r.Context(), v.r.PathValue("token"))
 	if errors.Is(err, errWrongPassword) || errors.Is(err, ErrNoAccount) {
 		v.s.metrics.logins.WithLabelValues("wrong").Inc()

@@ -315,7 +315,8 @@ func TestWhereALoginComesFrom(t *testing.T) {
 		"client lies apart":   {true, []string{"6.6.6.6", "192.0.2.1"}, "192.0.2.1"},
 		"nonsense":            {true, []string{"who knows"}, "10.0.0.7"},
 		"proxy says nothing":  {true, nil, "10.0.0.7"},
-		"v6 behind the proxy": {true, []string{"2001:db8::1"}, "2001:db8::1"},
+		"v6 behind the proxy": {true, []string{"2001:db8::1"}, "2001:db8::/64"},
+		"v4 written as v6":    {true, []string{"::ffff:192.0.2.1"}, "192.0.2.1"},
 	} {
 		r := &http.Request{RemoteAddr: "10.0.0.7:4242", Header: http.Header{"X-Forwarded-For": test.forwarded}}
 		if got := (&Server{secure: test.secure}).address(r); got != test.want {

@@ -152,8 +152,12 @@ func (sessionCodec) Decode(b []byte) (time.Time, map[string]any, error) {
 	return data.Deadline, values, nil
 }
 
-// begin logs an account in within the request's session. The token is new: one that was known before the login is worth nothing.
+// begin logs an account in within the request's session. The token is new: one that was known before the login is worth nothing. What
+// the session held, of another account perhaps, is gone.
 func (s *Server) begin(ctx context.Context, account Account) error {
+	if err := s.sessions.Clear(ctx); err != nil {
+		return fmt.Errorf("begin session: %w", err)
+	}
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return fmt.Errorf("begin session: %w", err)
 	}
