@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-postgres test-nodes test-console test-bluesky test-x-contract bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-postgres test-redis test-nodes test-console test-bluesky test-x-contract bench fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,8 +36,12 @@ STORED = ./moderation/store/... ./moderation/inbox ./archive ./moderation ./mode
 test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
 	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate\|Backup ./cmd/takhojd"
 
-test-nodes: ## six processes on one PostgreSQL, killed and stopped at random
-	sh test/postgres/with $(GO) test -race -timeout 10m -run SeveralProcesses ./cmd/takhojd
+test-redis: ## the inbox told by a Redis of the test's own, which is flushed, killed, stopped and filled
+	sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
+	sh test/postgres/with sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
+
+test-nodes: ## six processes on one PostgreSQL and one Redis, killed, stopped and flushed at random
+	sh test/postgres/with sh test/redis/with $(GO) test -race -timeout 10m -run SeveralProcesses ./cmd/takhojd
 
 test-console: build ## the console in a real Chromium
 	sh test/console/install

@@ -75,6 +75,8 @@ type Config struct {
 	Roles string
 	// LeaseTime is how long a channel stays with a node that no longer says that it lives. Default 15 s.
 	LeaseTime time.Duration
+	// Streams tell the nodes what has come, where several share a database; nil: the database does.
+	Streams *inbox.Streams
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -134,6 +136,9 @@ func New(cfg Config) (*Moderator, error) {
 	if cfg.MediaClient == nil {
 		cfg.MediaClient = PublicClient()
 	}
+	if cfg.Streams != nil && cfg.Node == "" {
+		return nil, errors.New("moderation: streams are for several nodes, each with a name")
+	}
 	m := &Moderator{cfg: cfg, db: cfg.DB, archive: cfg.Archive, log: cfg.Log, metrics: cfg.Metrics, now: cfg.Now,
 		channels: map[string]platforms.Channel{}, order: cfg.Channels, health: newHealth(), alerts: newAlerts(),
 		kept: make(chan struct{}, 1)}
@@ -148,7 +153,7 @@ func New(cfg Config) (*Moderator, error) {
 		m.channels[c.ID] = c
 	}
 	m.inbox = inbox.New(cfg.DB, inbox.Config{Backoff: cfg.Backoff, BackoffMax: cfg.BackoffMax, Attempts: cfg.Attempts,
-		Now: cfg.Now, Log: cfg.Log, Mine: func() []string { return m.leases.channels() }})
+		Now: cfg.Now, Log: cfg.Log, Mine: func() []string { return m.leases.channels() }, Streams: cfg.Streams})
 	m.outbox = newDispatcher(m)
 	m.leases = newLeases(m)
 	return m, nil

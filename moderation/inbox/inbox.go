@@ -3,6 +3,9 @@
 // What it promises: an event that [Inbox.Put] accepted is handed to the work function until that function has taken it off, in
 // the same transaction in which it decided; in the order of arrival, except for those that had to wait. An event that fails again
 // and again becomes a dead letter, which is shown and kept.
+//
+// The events stand in a table of the database. Where one process serves it, that process looks into the table. Where several do, Redis Streams
+// may say which events have come for whom (streams.go); the table stays the only place where an event is.
 package inbox
 
 import (
@@ -34,13 +37,20 @@ type Config struct {
 	Log      *zap.Logger
 	// Mine lists the channels whose events are handed over here; nil, or nil from it, is all. Others' stay for others.
 	Mine func() []string
+	// Streams hand over what others have put; nil: the table is looked into. They need Mine to list the channels.
+	Streams *Streams
 }
 
-// Inbox is the in-process inbox: a table in the database and one worker.
+// errDone says that an entry was taken off before, by another process that had its channel.
+var errDone = errors.New("inbox: the event was worked on before")
+
+// Inbox is a table in the database and, in each process that works, one worker.
 type Inbox struct {
 	db   *store.DB
 	cfg  Config
 	wake chan struct{}
+	// failed is set when an event failed and waits for its time. Only Run's goroutine uses it.
+	failed bool
 }
 
 // Entry is an event in the inbox.
@@ -56,10 +66,15 @@ type Left map[int64]error
 
 func (l Left) Error() string { return fmt.Sprintf("%d events could not be worked on", len(l)) }
 
-// Done takes the entry off, within the transaction that did its work.
+// Done takes the entry off, within the transaction that did its work. It fails when the entry was taken off before: that transaction then
+// leaves nothing, so that no event has two effects.
 func (e Entry) Done(tx *store.Tx) error {
-	if _, err := tx.Exec(`DELETE FROM inbox WHERE id = $1`, e.ID); err != nil {
+	result, err := tx.Exec(`DELETE FROM inbox WHERE id = $1`, e.ID)
+	if err != nil {
 		return fmt.Errorf("inbox: done: %w", err)
+	}
+	if n, err := result.RowsAffected(); err == nil && n == 0 {
+		return errDone
 	}
 	return nil
 }
@@ -78,6 +93,9 @@ func (in *Inbox) Put(ctx context.Context, events []platforms.Event, received tim
 			return err
 		}
 		encoded[i] = b
+	}
+	if in.cfg.Streams != nil {
+		return in.putAndTell(ctx, events, encoded, received)
 	}
 	err := in.db.Update(ctx, func(tx *store.Tx) error {
 		for i, b := range encoded {
@@ -103,8 +121,10 @@ func (in *Inbox) PutWithin(tx *store.Tx, e platforms.Event, received time.Time) 
 	return put(tx, e.Comment.Ref, b, received)
 }
 
+const insert = `INSERT INTO inbox (channel, comment_id, event, received_at) VALUES ($1, $2, $3, $4)`
+
 func put(tx *store.Tx, ref platforms.Ref, event []byte, received time.Time) error {
-	_, err := tx.Exec(`INSERT INTO inbox (channel, comment_id, event, received_at) VALUES ($1, $2, $3, $4)`, ref.Channel, ref.Comment, event, received)
+	_, err := tx.Exec(insert, ref.Channel, ref.Comment, event, received)
 	tx.Notify("inbox")
 	return err
 }
@@ -145,7 +165,7 @@ func decode(b []byte) (platforms.Event, error) {
 	return s.Event, nil
 }
 
-// Wake makes the worker look at once.
+// Wake makes the worker look into the table at once.
 func (in *Inbox) Wake() {
 	select {
 	case in.wake <- struct{}{}:
@@ -153,65 +173,93 @@ func (in *Inbox) Wake() {
 	}
 }
 
+// Work does the work of a batch of entries, see [Inbox.Run].
+type Work func(context.Context, []Entry) error
+
 // Run hands what waits to work until ctx is cancelled. work gets up to a batch of entries in order; it must take off those that it
 // has done, and return Left for the others, or another error when it has done none of them. After such an error the entries are handed
 // over one by one, so that the one that fails is found and waits, and the others go on.
-func (in *Inbox) Run(ctx context.Context, work func(context.Context, []Entry) error) {
+func (in *Inbox) Run(ctx context.Context, work Work) {
+	if in.cfg.Streams != nil {
+		in.follow(ctx, work)
+		return
+	}
 	for ctx.Err() == nil {
-		entries, err := in.waiting(ctx)
+		entries, err := in.waiting(ctx, "")
 		if err != nil && ctx.Err() == nil {
 			in.cfg.Log.Error("inbox: cannot read what waits", zap.Error(err))
 		}
-		if len(entries) == 0 {
-			pause := time.Second
-			if next, err := in.next(ctx); err == nil && !next.IsZero() {
-				pause = min(pause, max(next.Sub(in.cfg.Now()), time.Millisecond))
-			}
-			select {
-			case <-in.wake:
-			case <-time.After(pause):
-			case <-ctx.Done():
-			}
+		if len(entries) > 0 {
+			in.hand(ctx, entries, work)
 			continue
 		}
-		err = work(ctx, entries)
-		var left Left
-		for _, e := range entries {
-			if err == nil || ctx.Err() != nil {
-				break
-			}
-			if !errors.As(err, &left) {
-				in.one(ctx, e, work)
-			} else if cause, failed := left[e.ID]; failed {
-				in.fail(ctx, e, cause)
-			}
+		select {
+		case <-in.wake:
+		case <-time.After(in.pause(ctx, time.Second)):
+		case <-ctx.Done():
 		}
 	}
 }
 
+// pause is how long there is nothing to look for: until the first of those that wait may be tried again, and no longer than most.
+func (in *Inbox) pause(ctx context.Context, most time.Duration) time.Duration {
+	next, err := in.next(ctx)
+	if err != nil || next.IsZero() {
+		return most
+	}
+	return min(most, max(next.Sub(in.cfg.Now()), time.Millisecond))
+}
+
+// hand hands over a batch, and tells whether the table now says of each entry what became of it: that it is gone, or that it failed.
+func (in *Inbox) hand(ctx context.Context, entries []Entry, work Work) (settled bool) {
+	err := work(ctx, entries)
+	if err == nil {
+		return true
+	}
+	settled = true
+	var left Left
+	for _, e := range entries {
+		if ctx.Err() != nil {
+			return false
+		}
+		if !errors.As(err, &left) {
+			settled = in.one(ctx, e, work) && settled
+		} else if cause, failed := left[e.ID]; failed {
+			settled = in.fail(ctx, e, cause) && settled
+		}
+	}
+	return settled
+}
+
 // one hands over a single entry.
-func (in *Inbox) one(ctx context.Context, e Entry, work func(context.Context, []Entry) error) {
+func (in *Inbox) one(ctx context.Context, e Entry, work Work) (settled bool) {
 	err := work(ctx, []Entry{e})
 	if err == nil || ctx.Err() != nil {
-		return
+		return err == nil
 	}
 	var left Left
 	if errors.As(err, &left) && left[e.ID] != nil {
 		err = left[e.ID]
 	}
-	in.fail(ctx, e, err)
+	return in.fail(ctx, e, err)
 }
 
-func (in *Inbox) waiting(ctx context.Context) ([]Entry, error) {
-	var entries, broken []Entry
-	var cause error
-	mine, args, none := in.mine([]any{in.cfg.Now()})
+// waiting is a batch of what waits in the table and whose time has come, as far as a condition holds, with its arguments from $2 on.
+func (in *Inbox) waiting(ctx context.Context, condition string, args ...any) ([]Entry, error) {
+	mine, args, none := in.mine(append([]any{in.cfg.Now()}, args...))
 	if none {
 		return nil, nil
 	}
+	return in.read(ctx, `SELECT id, event, received_at, attempts FROM inbox WHERE dead = 0 AND not_before <= $1`+condition+mine+
+		` ORDER BY id LIMIT `+strconv.Itoa(batch), args)
+}
+
+// read reads entries. One that cannot be read becomes a dead letter at once.
+func (in *Inbox) read(ctx context.Context, query string, args []any) ([]Entry, error) {
+	var entries, broken []Entry
+	var cause error
 	err := in.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, event, received_at, attempts FROM inbox WHERE dead = 0 AND not_before <= $1`+mine+
-			` ORDER BY id LIMIT `+strconv.Itoa(batch), args...)
+		rows, err := tx.Query(query, args...)
 		if err != nil {
 			return err
 		}
@@ -248,15 +296,21 @@ func (in *Inbox) mine(args []any) (condition string, all []any, none bool) {
 	if channels == nil {
 		return "", args, false
 	}
+	if len(channels) == 0 {
+		return "", nil, true
+	}
+	condition, all = among(channels, args)
+	return condition, all, false
+}
+
+// among is the condition that an event is of one of some channels, and its arguments after those given.
+func among(channels []string, args []any) (condition string, all []any) {
 	var b strings.Builder
 	for _, c := range channels {
 		args = append(args, c)
 		fmt.Fprintf(&b, ", $%d", len(args))
 	}
-	if b.Len() == 0 {
-		return "", nil, true
-	}
-	return " AND channel IN (" + b.String()[2:] + ")", args, false
+	return " AND channel IN (" + b.String()[2:] + ")", args
 }
 
 // next is when the first of those that wait for their time may be tried again.
@@ -267,7 +321,7 @@ func (in *Inbox) next(ctx context.Context) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	err := in.db.View(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT min(not_before) FROM inbox WHERE dead = 0`+mine, args...).Scan(&at)
+		return tx.QueryRow(`SELECT min(not_before) FROM inbox WHERE dead = 0 AND not_before > 0`+mine, args...).Scan(&at)
 	})
 	if err != nil || at == nil {
 		return time.Time{}, err
@@ -276,8 +330,12 @@ func (in *Inbox) next(ctx context.Context) (time.Time, error) {
 }
 
 // fail lets an entry wait, or makes it a dead letter when it has failed too often. What is no fault of the entry's does not count: a
-// platform that is throttled, a token that must be renewed, a disk that is full.
-func (in *Inbox) fail(ctx context.Context, e Entry, cause error) {
+// platform that is throttled, a token that must be renewed, a disk that is full. It tells whether that was written down.
+func (in *Inbox) fail(ctx context.Context, e Entry, cause error) (noted bool) {
+	if errors.Is(cause, errDone) {
+		return true // if it is only its batch that was worked on before, it still stands, and is handed over again
+	}
+	in.failed = true
 	pause := in.cfg.Backoff << min(e.Attempts, 20)
 	if pause <= 0 || pause > in.cfg.BackoffMax {
 		pause = in.cfg.BackoffMax
@@ -307,4 +365,5 @@ func (in *Inbox) fail(ctx context.Context, e Entry, cause error) {
 		case <-ctx.Done():
 		}
 	}
+	return err == nil
 }

@@ -17,14 +17,22 @@ import (
 	"takhojd/platforms"
 )
 
-func open(t *testing.T) (*store.DB, *inbox.Inbox) {
-	t.Helper()
-	db, err := store.Open(context.Background(), storetest.Where(t, t.TempDir()))
-	if err != nil {
-		t.Fatal(err)
+// onEach runs a test on each kind of inbox: the table alone, told by Redis, and told by a cluster.
+func onEach(t *testing.T, test func(t *testing.T, db *store.DB, in *inbox.Inbox)) {
+	t.Run("table", func(t *testing.T) {
+		db := storetest.Open(t)
+		test(t, db, inbox.New(db, config()))
+	})
+	for name, server := range map[string]string{"streams": "TAKHOJD_TEST_REDIS", "cluster": "TAKHOJD_TEST_REDIS_CLUSTER"} {
+		t.Run(name, func(t *testing.T) {
+			db := storetest.Open(t)
+			test(t, db, join(t, db, t.Name(), server, "c").in)
+		})
 	}
-	t.Cleanup(func() { _ = db.Close() })
-	return db, inbox.New(db, inbox.Config{Backoff: time.Millisecond, BackoffMax: 2 * time.Millisecond, Attempts: 3, Now: time.Now, Log: zap.NewNop()})
+}
+
+func config() inbox.Config {
+	return inbox.Config{Backoff: time.Millisecond, BackoffMax: 2 * time.Millisecond, Attempts: 3, Now: time.Now, Log: zap.NewNop()}
 }
 
 func event(id string) platforms.Event {
@@ -32,8 +40,9 @@ func event(id string) platforms.Event {
 		Comment: platforms.Comment{Ref: platforms.Ref{Platform: platforms.Facebook, Channel: "c", Comment: id}, Text: "hej", Raw: []byte("\xff\x00raw")}}
 }
 
-func TestInOrderUntilDone(t *testing.T) {
-	db, in := open(t)
+func TestInOrderUntilDone(t *testing.T) { onEach(t, inOrderUntilDone) }
+
+func inOrderUntilDone(t *testing.T, db *store.DB, in *inbox.Inbox) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	var want []string
@@ -76,15 +85,16 @@ func TestInOrderUntilDone(t *testing.T) {
 	}
 }
 
-func TestWhatFailsAgainAndAgainIsKeptAndHoldsUpNobody(t *testing.T) {
-	db, in := open(t)
+func TestWhatFailsAgainAndAgainIsKeptAndHoldsUpNobody(t *testing.T) { onEach(t, poison) }
+
+func poison(t *testing.T, db *store.DB, in *inbox.Inbox) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if err := in.Put(ctx, []platforms.Event{event("1"), event("poison"), event("3")}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Update(ctx, func(tx *store.Tx) error { // as if written by another version
-		_, err := tx.Exec(`INSERT INTO inbox (event, received_at) VALUES ('{"kind": 7', 1)`)
+		_, err := tx.Exec(`INSERT INTO inbox (channel, event, received_at) VALUES ('c', '{"kind": 7', 1)`)
 		return err
 	}); err != nil {
 		t.Fatal(err)
