@@ -41,7 +41,7 @@ test-redis: ## the inbox told by a Redis of the test's own, which is flushed, ki
 	sh test/postgres/with sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
 
 test-nodes: ## six processes on one PostgreSQL and one Redis, killed, stopped and flushed at random
-	sh test/postgres/with sh test/redis/with $(GO) test -race -timeout 10m -run SeveralProcesses ./cmd/takhojd
+	sh test/postgres/with sh test/redis/with $(GO) test -race -timeout 10m -run SeveralProcesses\|Redis ./cmd/takhojd
 
 test-console: build ## the console in a real Chromium
 	sh test/console/install

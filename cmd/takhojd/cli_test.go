@@ -100,6 +100,7 @@ func TestConfigurationSaysWhereItIsWrong(t *testing.T) {
 		"no such platform":  {"data: d\norigin: o\nchannels:\n  - id: a\n    platform: lunarstorm\n    account: \"1\"\n", "lunarstorm"},
 		"the same id":       {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\"}\n  - {id: a, platform: facebook, account: \"2\"}\n", "taken"},
 		"the same page":     {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\"}\n  - {id: b, platform: facebook, account: \"1\"}\n", "already"},
+		"redis for a file":  {"data: d\norigin: o\nredis: {address: {env: R}}\n", "redis:"},
 		"no date":           {"data: d\norigin: o\nchannels:\n  - {id: a, platform: facebook, account: \"1\", reviewed: nyss}\n", "nyss"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -20,6 +20,8 @@ type Config struct {
 	// Database is where a PostgreSQL address is, postgres://user:password@host/name?search_path=schema; it holds a password, so it does not
 	// stand here. Empty is takhojd.db in the data folder, which then holds the signing key alone.
 	Database Secret `yaml:"database"`
+	// Redis tells several processes on one PostgreSQL what has come for whom; absent, PostgreSQL does.
+	Redis RedisConfig `yaml:"redis"`
 	// Authority is whose records these are, in people's words.
 	Authority string `yaml:"authority"`
 	// Origin names the hash log, on the first line of every checkpoint: a name that is the authority's alone, as a domain name. It is
@@ -41,6 +43,20 @@ type Config struct {
 	// Role is what `serve --role` says; it does not stand in the file, which all nodes share.
 	Role string `yaml:"-"`
 }
+
+// RedisConfig is where Redis is. It may be away at any time, and lose everything: nothing is only there.
+type RedisConfig struct {
+	// Address is where its address is, redis://user:password@host:6379/0, or rediss:// for TLS; of a cluster any node's, and others' as
+	// ?addr=host:port. It may hold a password, so it does not stand here.
+	Address Secret `yaml:"address"`
+	// Cluster is true where it is a Redis Cluster.
+	Cluster bool `yaml:"cluster"`
+	// Timeout bounds each call; 0 is a second.
+	Timeout Duration `yaml:"timeout"`
+}
+
+// used tells whether there is to be a Redis.
+func (c RedisConfig) used() bool { return c.Address != Secret{} }
 
 // ConsoleConfig is where the web pages are.
 type ConsoleConfig struct {
@@ -211,7 +227,7 @@ func loadConfig(path string) (Config, error) {
 
 // secretFiles are where the files with secrets are said to be; "" where none is.
 func (c *Config) secretFiles() []*string {
-	files := []*string{&c.Database.File, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File, &c.X.ConsumerKey.File, &c.X.ConsumerSecret.File,
+	files := []*string{&c.Database.File, &c.Redis.Address.File, &c.Facebook.AppSecret.File, &c.Facebook.VerifyToken.File, &c.X.ConsumerKey.File, &c.X.ConsumerSecret.File,
 		&c.X.Bearer.File}
 	for i := range c.Channels {
 		files = append(files, &c.Channels[i].Token.File, &c.Channels[i].TokenSecret.File)
@@ -237,6 +253,9 @@ func (c *Config) check() error {
 	}
 	if strings.ContainsAny(c.Origin, " +\n\t") {
 		return fmt.Errorf("origin: %q must not contain spaces or +", c.Origin)
+	}
+	if c.Redis.used() && c.Database == (Secret{}) {
+		return errors.New("redis: books in a file are served by one process, which has nobody to tell: put them into PostgreSQL (database), or leave redis out")
 	}
 	if c.LogLevel == "" {
 		c.LogLevel = "info"

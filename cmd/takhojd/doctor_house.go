@@ -16,6 +16,8 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 )
 
 const (
@@ -61,6 +63,9 @@ func (d *doctor) house(ctx context.Context, cfg Config, offline bool) {
 		d.backup(at)
 	}
 	d.disk(at.folder)
+	if !offline && cfg.Redis.used() {
+		d.redis(ctx, cfg)
+	}
 	if !offline {
 		d.service(ctx, cfg)
 	}
@@ -125,6 +130,23 @@ func (d *doctor) database(ctx context.Context, at place) {
 	}
 	d.line(true, "database", "database", fmt.Sprintf("Databasen svarar. Kommentarer som väntar på granskning: %d.", waiting),
 		fmt.Sprintf("The database answers. Comments that wait for review: %d.", waiting))
+}
+
+// redis looks whether Redis answers and has room.
+func (d *doctor) redis(ctx context.Context, cfg Config) {
+	const name = "redis"
+	var version string
+	streams, err := cfg.streams("doctor", zap.NewNop(), nil)
+	if err == nil {
+		version, err = streams.Check(ctx)
+		err = errors.Join(err, streams.Close())
+	}
+	if err != nil {
+		d.line(false, name, name, "Redis svarar inte, eller har inte plats: "+err.Error()+". Ingenting går förlorat. Så länge frågas databasen i stället.",
+			"Redis does not answer, or has no room: "+err.Error()+". Nothing is lost. Meanwhile the database is asked instead.")
+		return
+	}
+	d.line(true, name, name, "Redis "+version+" svarar och tar emot.", "Redis "+version+" answers and takes what is written.")
 }
 
 func (d *doctor) backup(at place) {

@@ -8,12 +8,15 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"takhojd/moderation/store/storetest"
 	"takhojd/platforms/platformtest"
@@ -44,8 +47,73 @@ func (n *node) start(t *testing.T, ready string) {
 	n.process, _ = startProcess(t, ready, n.args...)
 }
 
+// harmed is a Redis to which things happen.
+type harmed struct {
+	t      *testing.T
+	client *redis.Client
+	added  int // how often something was added to a stream
+}
+
+// newHarmed finds the Redis that the test is run beside; nil where there is none.
+func newHarmed(t *testing.T) *harmed {
+	t.Helper()
+	address := os.Getenv("TAKHOJD_TEST_REDIS")
+	if address == "" {
+		t.Log("without Redis; `make test-nodes` runs it with")
+		return nil
+	}
+	o, err := redis.ParseURL(address)
+	if err != nil {
+		t.Fatal("TAKHOJD_TEST_REDIS is no address")
+	}
+	h := &harmed{t: t, client: redis.NewClient(o)}
+	t.Cleanup(func() { _ = h.client.Close() })
+	return h
+}
+
+func (h *harmed) control(what string) {
+	h.t.Helper()
+	if out, err := exec.Command(os.Getenv("TAKHOJD_TEST_REDIS_CONTROL"), what).CombinedOutput(); err != nil {
+		h.t.Fatalf("redis: %s: %v %s", what, err, out)
+	}
+}
+
+// count adds what was added to streams since the server started.
+func (h *harmed) count() {
+	h.t.Helper()
+	stats, err := h.client.Info(h.t.Context(), "commandstats").Result()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, calls, _ := strings.Cut(stats, "cmdstat_xadd:calls=")
+	n := 0
+	_, _ = fmt.Sscanf(calls, "%d", &n)
+	h.added += n
+}
+
+// harm lets it forget everything, die and come back, or stand still for a while.
+func (h *harmed) harm(chance *rand.Rand) {
+	h.t.Helper()
+	switch chance.IntN(4) {
+	case 0:
+		h.count()
+		h.control("kill")
+		time.Sleep(time.Duration(chance.IntN(2000)) * time.Millisecond)
+		h.control("start")
+	case 1:
+		h.control("pause")
+		time.Sleep(time.Duration(chance.IntN(3000)) * time.Millisecond)
+		h.control("resume")
+	default:
+		if err := h.client.FlushAll(h.t.Context()).Err(); err != nil {
+			h.t.Fatal(err)
+		}
+	}
+}
+
 // TestSeveralProcesses serves one authority from two ingest, three work and one console process, on PostgreSQL, while they are killed,
-// stopped and woken at random. In the end the platform and the books agree comment by comment, as with one process.
+// stopped and woken at random; and so is the Redis that tells them what has come, where there is one. In the end the platform and the books
+// agree comment by comment, as with one process.
 func TestSeveralProcesses(t *testing.T) {
 	if !storetest.OnPostgreSQL() {
 		t.Skip("needs PostgreSQL: `make test-nodes` runs it")
@@ -55,6 +123,12 @@ func TestSeveralProcesses(t *testing.T) {
 		WebhookDuplicate: 0.2, WebhookReorder: 0.2, WebhookDrop: 0.05})
 	s.database = storetest.Where(t, t.TempDir())
 	s.shareBooks(balancer(t, ingest))
+	streams := newHarmed(t)
+	rounds := 20
+	if streams != nil {
+		rounds = 30
+		s.tellByRedis()
+	}
 	configFor := func(name, webhooks string) string {
 		text, err := os.ReadFile(s.config)
 		if err != nil {
@@ -77,8 +151,12 @@ func TestSeveralProcesses(t *testing.T) {
 		n.start(t, `"listening"`)
 	}
 	chance := rand.New(rand.NewPCG(1, 2))
-	for range 20 {
+	for range rounds {
 		time.Sleep(time.Duration(chance.IntN(900)) * time.Millisecond) // a random moment: the one place where that is the point
+		if streams != nil && chance.IntN(3) == 0 {
+			streams.harm(chance)
+			continue
+		}
 		n := nodes[chance.IntN(len(nodes))]
 		if chance.IntN(4) == 0 { // stopped for longer than a lease, and woken
 			_ = n.process.cmd.Process.Signal(syscall.SIGSTOP)
@@ -92,6 +170,12 @@ func TestSeveralProcesses(t *testing.T) {
 	state := s.await("all is decided and done", 3*time.Minute, func(state platformtest.State) bool {
 		return state.Played && s.known(state) && s.waiting() == 0
 	})
+	if streams != nil {
+		if streams.count(); streams.added == 0 {
+			t.Error("nothing was ever told by Redis: the test tests nothing of it")
+		}
+		t.Logf("told by Redis: %d events", streams.added)
+	}
 	for _, n := range nodes {
 		if err := n.process.terminate(); err != nil {
 			t.Errorf("%v did not stop as told: %v\n%s", n.args, err, tail(n.process.log.String()))
@@ -101,6 +185,19 @@ func TestSeveralProcesses(t *testing.T) {
 		}
 	}
 	s.agree(state)
+}
+
+// tellByRedis lets the scene's processes tell each other by Redis what has come.
+func (s *scene) tellByRedis() {
+	s.t.Helper()
+	text, err := os.ReadFile(s.config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	changed := strings.Replace(string(text), "origin:", "redis: {address: {env: TAKHOJD_TEST_REDIS}, timeout: 500ms}\norigin:", 1)
+	if err := os.WriteFile(s.config, []byte(changed), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // shareBooks puts the scene's books where several processes can have them, and lets the platform deliver to another address.

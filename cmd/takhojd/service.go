@@ -21,6 +21,7 @@ import (
 	"takhojd/archive"
 	"takhojd/moderation"
 	"takhojd/moderation/console"
+	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
 	"takhojd/rules"
 )
@@ -129,6 +130,7 @@ type service struct {
 	webhooks  http.Handler
 	listeners []listener
 	lock      *os.File
+	streams   *inbox.Streams
 	role      role
 }
 
@@ -136,6 +138,13 @@ type listener struct {
 	name    string
 	net     net.Listener
 	handler http.Handler
+}
+
+// server is the HTTP server of a listener. It waits for nobody for long: a stranger who sends, or reads, a byte now and then holds a
+// connection for a minute or two. What takes longer to be read, as an export may, moves its own limit on with every piece.
+func (l listener) server(log *zap.Logger) *http.Server {
+	return &http.Server{Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(log.Named(l.name))}
 }
 
 // newService opens and checks everything that can fail, before anything runs.
@@ -165,6 +174,11 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 			return nil, err
 		}
 	}
+	if cfg.Redis.used() {
+		if s.streams, err = cfg.streams(s.role.node, log, s.registry); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.connect(); err != nil {
 		return nil, err
 	}
@@ -175,6 +189,16 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 		return nil, err
 	}
 	return s, s.listen()
+}
+
+// streams are what tells the processes on one PostgreSQL what has come. No call is made.
+func (c Config) streams(node string, log *zap.Logger, registry prometheus.Registerer) (*inbox.Streams, error) {
+	address, err := c.Redis.Address.Read()
+	if err != nil {
+		return nil, fmt.Errorf("redis: address: %w", err)
+	}
+	return inbox.OpenStreams(inbox.StreamsConfig{Address: address, Cluster: c.Redis.Cluster, Authority: c.Origin, Node: node, Channels: len(c.Channels),
+		Timeout: time.Duration(c.Redis.Timeout), Log: log, Metrics: registry})
 }
 
 // loadPolicy loads a policy file, and refuses one that fails its own examples. "" is the built-in one.
@@ -214,7 +238,8 @@ func (s *service) connect() error {
 	s.moderator, err = moderation.New(moderation.Config{Notifier: notifier, DB: s.db, Archive: s.books.archive, Policy: s.policy, Channels: wires.channels, Adapters: wires.adapters,
 		Log: s.log, Metrics: moderation.NewMetrics(s.registry), Node: s.role.node, Roles: s.role.name, MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
 		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
-		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax), LeaseTime: time.Duration(cfg.Moderation.LeaseTime)})
+		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax), LeaseTime: time.Duration(cfg.Moderation.LeaseTime),
+		Streams: s.streams})
 	if err != nil || cfg.Webhooks.Address == "" {
 		return err
 	}
@@ -343,8 +368,7 @@ func (s *service) run(ctx context.Context) error {
 	working.Go(func() { s.watchPolicy(work) })
 	var servers []*http.Server
 	for _, l := range s.listeners {
-		server := &http.Server{Handler: l.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
-			MaxHeaderBytes: 64 << 10, ErrorLog: zap.NewStdLog(s.log.Named(l.name))}
+		server := l.server(s.log)
 		servers = append(servers, server)
 		serving.Go(func() {
 			if err := server.Serve(l.net); !errors.Is(err, http.ErrServerClosed) {
@@ -426,8 +450,11 @@ func (s *service) close() error {
 	for _, l := range s.listeners {
 		_ = l.net.Close() // closed already when it has served
 	}
+	if s.streams != nil {
+		err = s.streams.Close()
+	}
 	if s.books != nil {
-		err = s.db.Close()
+		err = errors.Join(err, s.db.Close())
 	}
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Close())
