@@ -16,6 +16,7 @@
 //	takhojd doctor      is everything as it must be?
 //	takhojd health      is the one that runs here ready?
 //	takhojd notify      try whether people are told
+//	takhojd load        drive an installation at a rate, and tell how long it takes
 package main
 
 import (
@@ -57,7 +58,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), nodesCommand(), doctorCommand(), healthCommand(), notifyCommand())
+		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), nodesCommand(), doctorCommand(), healthCommand(), notifyCommand(), loadCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {
