@@ -115,7 +115,7 @@ func (v *visit) export() error {
 			return err
 		}
 	}
-	if err := v.s.records.Export(v.r.Context(), search, format, v.w); err != nil {
+	if err := v.s.records.Export(v.r.Context(), search, format, steady{v}); err != nil {
 		v.s.log.Error("an export broke off", zap.String("account", v.account.Name), zap.Error(err))
 		panic(http.ErrAbortHandler)
 	}

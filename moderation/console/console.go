@@ -442,6 +442,27 @@ func (v *visit) showError(status int, problem errorView) {
 	_, _ = v.w.Write(out.Bytes())
 }
 
+// pieceSize and pieceTime are how much of a large answer is written at once, and how long its reader may take for that.
+const (
+	pieceSize = 32 << 10
+	pieceTime = time.Minute
+)
+
+// steady writes a large answer. A reader who is slow gets the whole of it, however long that takes; one who has stopped reading is let go
+// of, whatever the server's own limit for ordinary pages is.
+type steady struct{ *visit }
+
+func (w steady) Write(b []byte) (n int, err error) {
+	control := http.NewResponseController(w.w)
+	for len(b) > 0 && err == nil {
+		_ = control.SetWriteDeadline(time.Now().Add(pieceTime)) // not every ResponseWriter has deadlines: then there is none to keep
+		var k int
+		k, err = w.w.Write(b[:min(len(b), pieceSize)])
+		n, b = n+k, b[k:]
+	}
+	return n, err
+}
+
 func (v *visit) redirect(to string) {
 	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
 }

@@ -101,7 +101,7 @@ func (v *visit) file(kind, disposition, extension string, content []byte) {
 	h.Set("Content-Disposition", fmt.Sprintf(`%s; filename="%s%s"`, disposition, v.r.PathValue("sha256")[:16], extension))
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
 	h.Set("Content-Length", fmt.Sprint(len(content)))
-	_, _ = v.w.Write(content)
+	_, _ = steady{v}.Write(content)
 }
 
 // drawable tells whether a page may try to show a file of this type.

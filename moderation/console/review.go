@@ -261,7 +261,7 @@ func (v *visit) bundle() error {
 	}
 	v.w.Header().Set("Content-Type", "application/zip")
 	v.w.Header().Set("Content-Disposition", fmt.Sprintf(`attachment; filename="polisanmalan-%d.zip"`, comment))
-	_, _ = v.w.Write(zip.Bytes())
+	_, _ = steady{v}.Write(zip.Bytes())
 	return nil
 }
 

@@ -584,3 +584,57 @@ func TestOddQuestions(t *testing.T) {
 		t.Errorf("%d accounts are left: %v", len(accounts), err)
 	}
 }
+
+// patient is a connection that counts how often its limit is moved on.
+type patient struct {
+	*httptest.ResponseRecorder
+	limits int
+	broken bool
+}
+
+func (p *patient) SetWriteDeadline(at time.Time) error {
+	if left := time.Until(at); left > 0 && left <= pieceTime {
+		p.limits++
+	}
+	return nil
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	if p.broken && p.limits > 2 {
+		return 0, http.ErrHandlerTimeout
+	}
+	return p.ResponseRecorder.Write(b)
+}
+
+// TestLargeAnswersWaitForSlowReadersOnly: the limit moves with each piece, and an answer whose reader is gone ends.
+func TestLargeAnswersWaitForSlowReadersOnly(t *testing.T) {
+	large := []byte(strings.Repeat("å", 3*pieceSize))
+	p := &patient{ResponseRecorder: httptest.NewRecorder()}
+	n, err := steady{&visit{w: &statusWriter{ResponseWriter: p}}}.Write(large)
+	if n != len(large) || err != nil || p.limits != 6 || p.Body.String() != string(large) {
+		t.Errorf("wrote %d of %d in %d pieces: %v", n, len(large), p.limits, err)
+	}
+	p = &patient{ResponseRecorder: httptest.NewRecorder(), broken: true}
+	if n, err := (steady{&visit{w: p}}).Write(large); n != 2*pieceSize || err == nil || p.limits != 3 {
+		t.Errorf("wrote %d to nobody in %d pieces: %v", n, p.limits, err)
+	}
+}
+
+// TestLargeAnswersAreSteady asks for everything that may be large through a connection that tells whether its limit was moved on.
+func TestLargeAnswersAreSteady(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	h.record(t, d.cases[7])
+	b := h.as(t, h.open(t).base, "anna")
+	handler := h.Handler()
+	sum := d.keep("image/png", aPicture())
+	for _, path := range []string{"/archive/export?format=csv", "/archive/export?format=jsonl", "/archive/media/" + sum, "/media/" + sum, "/case/2/bundle.zip"} {
+		p := &patient{ResponseRecorder: httptest.NewRecorder()}
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.AddCookie(&http.Cookie{Name: "takhojd", Value: b.sessionOf()})
+		handler.ServeHTTP(p, r)
+		if p.Code != http.StatusOK || p.limits == 0 {
+			t.Errorf("%s: %d, written without a limit that moves on", path, p.Code)
+		}
+	}
+}

@@ -22,6 +22,9 @@ import (
 // defaultMaxBody is how many bytes of a delivery are read when the configuration does not say.
 const defaultMaxBody = 4 << 20
 
+// announced is the most bytes that are made ready for a delivery before any of it has come.
+const announced = 64 << 10
+
 // WebhookConfig is what a [Webhook] needs to know.
 type WebhookConfig struct {
 	// AppSecret is what the platform signs its deliveries with. Required.
@@ -156,7 +159,8 @@ func (h *Webhook) deliver(w http.ResponseWriter, r *http.Request) {
 func readBody(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	var b bytes.Buffer
 	if r.ContentLength > 0 && r.ContentLength <= most {
-		b.Grow(int(r.ContentLength) + bytes.MinRead)
+		// What is announced is not there yet: whoever announces much, on many connections, is given no memory for it.
+		b.Grow(int(min(r.ContentLength, announced)) + bytes.MinRead)
 	}
 	_, err := b.ReadFrom(http.MaxBytesReader(w, r.Body, most))
 	return b.Bytes(), err
