@@ -17,6 +17,7 @@
 //	takhojd health      is the one that runs here ready?
 //	takhojd notify      try whether people are told
 //	takhojd load        drive an installation at a rate, and tell how long it takes
+//	takhojd connect     connect a channel, or renew its token
 package main
 
 import (
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 	root.SetArgs(args)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(demoCommand(), serveCommand(), simulateCommand(), userCommand(), archiveCommand(), checkCommand(), policyCommand(),
-		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), nodesCommand(), doctorCommand(), healthCommand(), notifyCommand(), loadCommand())
+		backtestCommand(), learnCommand(), migrateCommand(), backupCommand(), restoreCommand(), nodesCommand(), doctorCommand(), healthCommand(), notifyCommand(), connectCommand(), loadCommand())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	switch {

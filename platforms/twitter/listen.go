@@ -256,8 +256,15 @@ func (a *Account) hooks(ctx context.Context) ([]hook, error) {
 }
 
 // Subscribe asks the platform to deliver what is said to the account to a webhook, at an address that the whole world reaches by https. The
-// platform asks the webhook at once to prove itself, so it must be running. What is there already is left as it is.
+// platform asks the webhook at once to prove itself, so it must be running. Where webhook is "" it is delivered by stream. What is there
+// already is left as it is. It takes [Config.Bearer].
 func (a *Account) Subscribe(ctx context.Context, webhook string) error {
+	if a.app == nil {
+		return errors.New("twitter: subscribe: it takes the app's bearer token")
+	}
+	if webhook == "" {
+		return a.subscribe(ctx, a.cfg.Channel.Account, "")
+	}
 	hooks, err := a.hooks(ctx)
 	if err != nil {
 		return err
