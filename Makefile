@@ -34,7 +34,7 @@ race: words
 STORED = ./moderation/store/... ./moderation/inbox ./archive ./moderation ./moderation/console
 
 test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
-	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate\|Backup ./cmd/takhojd"
+	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate\|Backup\|Authorities ./cmd/takhojd"
 
 test-redis: ## the inbox told by a Redis of the test's own, which is flushed, killed, stopped and filled
 	sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
