@@ -30,7 +30,7 @@ func (m *Moderator) Case(ctx context.Context, id int64) (Case, error) {
 			StateAt: c.stateAt, StateBy: c.stateBy, Received: c.received, Record: c.record, Capabilities: m.Capabilities(c.ref.Channel),
 			Post: platforms.Post{Platform: c.ref.Platform, Channel: c.ref.Channel, ID: c.post}}
 		g := gatherer{m: m, tx: tx, c: c, k: &k}
-		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.earlier, g.history, g.repetition, g.strikes, g.replies, g.postDecisions, g.storm} {
+		for _, step := range []func() error{g.post, g.flag, g.decisions, g.thread, g.media, g.earlier, g.history, g.repetition, g.strikes, g.replies, g.postDecisions, g.storm, g.waiting} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -60,6 +60,12 @@ func (g gatherer) post() error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
+	return err
+}
+
+// waiting gathers what is decided of the comment itself, and not yet done. What is said to its author waits in Sent, its post in Closing.
+func (g gatherer) waiting() (err error) {
+	g.k.Waiting, err = g.m.waiting(g.tx, `AND comment = $1 AND action IN ('hide', 'restore', 'delete', 'block', 'mute', 'report') ORDER BY id`, g.c.id)
 	return err
 }
 

@@ -90,6 +90,8 @@ type Case struct {
 	PostDecisions []PostDecision
 	// Storm is set when the post draws far more flagged and hidden comments than usual.
 	Storm *Storm
+	// Waiting is what was decided of the comment and its platform has not yet done, the oldest first.
+	Waiting []Waiting
 	// Sent is what was answered, the oldest first.
 	Sent      []Sent
 	History   []HistoryEntry

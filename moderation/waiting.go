@@ -90,29 +90,35 @@ func (d *dispatcher) held(channel, action string) Pause {
 // Waiting lists what is still to be done on platforms, the gravest first.
 func (m *Moderator) Waiting(ctx context.Context, limit int) ([]Waiting, error) {
 	var found []Waiting
-	err := m.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, comment, channel, action, attempts, not_before, created_at, error FROM outbox WHERE state = 'waiting'
-			ORDER BY priority DESC, id LIMIT $1`, limit)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var x Waiting
-			var notBefore, since int64
-			if err := rows.Scan(&x.ID, &x.Comment, &x.Channel, &x.Action, &x.Attempts, &notBefore, &since, &x.Error); err != nil {
-				return err
-			}
-			x.NotBefore, x.Since = store.FromTime(notBefore), store.FromTime(since)
-			m.outbox.explain(&x)
-			found = append(found, x)
-		}
-		return rows.Err()
+	err := m.db.View(ctx, func(tx *store.Tx) (err error) {
+		found, err = m.waiting(tx, `ORDER BY priority DESC, id LIMIT $1`, limit)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("moderation: waiting: %w", err)
 	}
 	return found, nil
+}
+
+// waiting reads rows of the outbox that wait: the rest of the query says which, and in what order.
+func (m *Moderator) waiting(tx *store.Tx, rest string, args ...any) ([]Waiting, error) {
+	rows, err := tx.Query(`SELECT id, comment, channel, action, attempts, not_before, created_at, error FROM outbox WHERE state = 'waiting' `+rest, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var found []Waiting
+	for rows.Next() {
+		var x Waiting
+		var notBefore, since int64
+		if err := rows.Scan(&x.ID, &x.Comment, &x.Channel, &x.Action, &x.Attempts, &notBefore, &since, &x.Error); err != nil {
+			return nil, err
+		}
+		x.NotBefore, x.Since = store.FromTime(notBefore), store.FromTime(since)
+		m.outbox.explain(&x)
+		found = append(found, x)
+	}
+	return found, rows.Err()
 }
 
 // explain says until when x waits, and why.
@@ -128,7 +134,7 @@ func (d *dispatcher) explain(x *Waiting) {
 		x.NotBefore, x.Why = time.Time{}, WaitTurn
 	case x.Error == "":
 		x.Why = WaitUndo
-	case strings.HasPrefix(x.Error, throttledError):
+	case strings.Contains(x.Error, throttledError):
 		x.Why = WaitThrottled
 	case strings.Contains(x.Error, platforms.ErrTokenDead.Error()):
 		x.Why = WaitToken
@@ -137,7 +143,7 @@ func (d *dispatcher) explain(x *Waiting) {
 	}
 }
 
-// throttledError is how a platforms.RetryAfterError begins, as it stands in the outbox.
+// throttledError is how a platforms.RetryAfterError begins, after the name of the call, as it stands in the outbox.
 const throttledError = "the platform asks us to wait"
 
 // Line is one channel's row before the platform.

@@ -59,6 +59,12 @@ func TestOnlyWhatThePlatformLimitedWaits(t *testing.T) {
 	if len(w) != 20 || w[0].Comment != d.of("c-threat").ID || w[0].Why != moderation.WaitThrottled || w[0].NotBefore.Before(until.Add(-time.Second)) {
 		t.Errorf("%d wait, first %+v", len(w), w[0])
 	}
+	if own := d.of("c-threat").Waiting; len(own) != 1 || own[0].Action != "hide" || own[0].Why != moderation.WaitThrottled {
+		t.Errorf("the comment's own page tells of %+v", own)
+	}
+	if own := d.of("c0").Waiting; len(own) != 0 {
+		t.Errorf("where an answer waits it tells of %+v", own)
+	}
 	lines, err := d.Lines(context.Background())
 	if err != nil || len(lines) != 1 || lines[0].Waiting != 20 || len(lines[0].Pauses) != 1 || lines[0].Pauses[0].Call != "hide" {
 		t.Errorf("%+v %v", lines, err)

@@ -17,10 +17,13 @@ func TestTheChannelsPage(t *testing.T) {
 	mats := h.as(t, h.open(t).base, "mats")
 	page := mats.get("/channels").body
 	for _, says := range []string{"Att åtgärda: 1", "Ingen prenumererar på kommentarer", "Slutar gälla", "Inte kontrollerad", "Plattformens gräns är nådd",
-		"Att dölja och visa igen vilar till", "plattformens gräns är nådd", "i kö: 50", "Utöver de här väntar 49 till", "Vad plattformarna kan"} {
+		"Att dölja och visa igen får vänta till", "plattformens gräns är nådd", "i kö: 50", "Utöver de här väntar 49 till", "Vad plattformarna kan"} {
 		if !strings.Contains(page, says) {
 			t.Errorf("the page does not say %q", says)
 		}
+	}
+	if strings.Contains(page, "twitter: hide") || !strings.Contains(page, "Plattformen ber oss vänta.") {
+		t.Error("why it waits is told in the words of the program")
 	}
 	if strings.Contains(page, "data-poll") {
 		t.Error("it asks again although nobody is looking")
@@ -33,6 +36,39 @@ func TestTheChannelsPage(t *testing.T) {
 	}
 	if got := mats.post("/channels/retry", url.Values{"box": {"outbox"}, "id": {"5"}}); got.location() != "/channels" || len(d.dead) != 0 {
 		t.Errorf("retry: %d", got.status)
+	}
+}
+
+// Who comes to a comment that was decided and not yet done sees why it still stands, and until when.
+func TestTheCaseTellsWhatWaits(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	mats := h.as(t, h.open(t).base, "mats")
+	const says = "Väntar på plattformen: dölj."
+	d.cases[2].Waiting = []moderation.Waiting{{ID: 1, Comment: 2, Action: "hide", Why: moderation.WaitUndo, NotBefore: time.Now().Add(9 * time.Second)}}
+	if strings.Contains(mats.get("/case/2").body, says) {
+		t.Error("the ten seconds to undo are told as a fault")
+	}
+	d.cases[2].Waiting[0].Why, d.cases[2].Waiting[0].NotBefore = moderation.WaitThrottled, time.Now().Add(9*time.Minute)
+	for _, path := range []string{"/case/2", "/queue/2"} {
+		if page := mats.get(path).body; !strings.Contains(page, says+"</strong> Plattformens gräns är nådd. Vi försöker igen <time") {
+			t.Errorf("%s does not say that it waits", path)
+		}
+	}
+}
+
+// Facebook does not say in its deliveries where people see the comment; then the way leads to the post.
+func TestTheWayToTheComment(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	mats := h.as(t, h.open(t).base, "mats")
+	d.cases[2].Post.Permalink = "https://facebook.example/p/1"
+	if page := mats.get("/case/2").body; !strings.Contains(page, ">Öppna på Facebook<") || strings.Contains(page, "Öppna inlägget") {
+		t.Error("the comment's own address is not taken")
+	}
+	d.cases[2].Comment.Permalink = ""
+	if page := mats.get("/case/2").body; !strings.Contains(page, `<a href="https://facebook.example/p/1" rel="noreferrer noopener" target="_blank">Öppna inlägget på Facebook</a>`) {
+		t.Error("no way leads to the post")
 	}
 }
 

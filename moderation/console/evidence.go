@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"unicode"
@@ -20,7 +21,8 @@ type span struct {
 
 // label names a piece of evidence in words: colour alone says nothing to many.
 type label struct {
-	Category rules.Category
+	// Categories are all that the words break when they are read in this way.
+	Categories []rules.Category
 	// SeenAs is what a disguise was read as; empty when it was read as written.
 	SeenAs string
 }
@@ -118,17 +120,23 @@ func withinSame(f rules.Finding, found []rules.Finding) bool {
 }
 
 func addLabel(labels []label, f rules.Finding) []label {
-	l := label{Category: f.Category}
+	seen := ""
 	if f.SeenAs != "" && !strings.EqualFold(f.SeenAs, f.Text) {
-		l.SeenAs = plain(f.SeenAs)
+		seen = plain(f.SeenAs)
 	}
 	for i, have := range labels {
-		if have.Category == l.Category && (have.SeenAs == "" || l.SeenAs == "" || have.SeenAs == l.SeenAs) {
-			labels[i].SeenAs = max(have.SeenAs, l.SeenAs) // the one that says more
+		if slices.Contains(have.Categories, f.Category) && (have.SeenAs == "" || seen == "" || have.SeenAs == seen) {
+			labels[i].SeenAs = max(have.SeenAs, seen) // the one that says more
 			return labels
 		}
 	}
-	return append(labels, l)
+	for i, have := range labels {
+		if seen != "" && have.SeenAs == seen { // what a disguise was read as is said once
+			labels[i].Categories = append(have.Categories, f.Category)
+			return labels
+		}
+	}
+	return append(labels, label{[]rules.Category{f.Category}, seen})
 }
 
 // foldAt is where a long text is folded: at the first space after shownText characters, or right there when there is none near.

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -23,7 +22,9 @@ func drawn(spans []span) string {
 		}
 		out.WriteString("[" + s.Text)
 		for _, l := range s.Ends {
-			fmt.Fprintf(&out, "|%s", l.Category)
+			for i, c := range l.Categories {
+				out.WriteString([]string{"|", ","}[min(i, 1)] + string(c))
+			}
 			if l.SeenAs != "" {
 				out.WriteString("=" + l.SeenAs)
 			}
@@ -47,6 +48,7 @@ func TestMark(t *testing.T) {
 		"same within":     {"fet korkad kossa", []rules.Finding{found(0, 16, rules.Insult, ""), found(4, 10, rules.Insult, "")}, "[fet ][korkad][ kossa|insult]"},
 		"overlapping":     {"abcdef", []rules.Finding{found(0, 4, rules.Insult, ""), found(2, 6, rules.Threat, "")}, "[ab][cd|insult][ef|threat]"},
 		"same twice":      {"din 1d10t", []rules.Finding{found(4, 9, rules.Insult, ""), found(4, 9, rules.Insult, "idiot")}, "din [1d10t|insult=idiot]"},
+		"same disguise":   {"k*k", []rules.Finding{found(0, 3, rules.Insult, "kuk"), found(0, 3, rules.Profanity, "kuk")}, "[k*k|insult,profanity=kuk]"},
 		"beside":          {"aabb", []rules.Finding{found(0, 2, rules.Insult, ""), found(2, 4, rules.Threat, "")}, "[aa|insult][bb|threat]"},
 		"no place":        {"hej", []rules.Finding{found(0, 0, rules.UnreviewedMedia, "")}, "hej"},
 		"past the end":    {"hej", []rules.Finding{found(1, 9, rules.Insult, "")}, "hej"},

@@ -531,7 +531,7 @@ func morning(t testing.TB) *fakeDesk {
 			Text: rules.Words{SV: "Hej! Fråga SL.", EN: "Hello! Ask SL."}}},
 	}
 	d.dead = []moderation.DeadLetter{{Box: "outbox", ID: 5, Comment: 8, Channel: "facebook", Action: "hide", Attempts: 12, Since: time.Now().Add(-6 * time.Hour), Error: "the platform no longer accepts the access token; renew it"}}
-	d.waiting = []moderation.Waiting{{ID: 6, Comment: 7, Channel: "x", Action: "hide", Attempts: 2, NotBefore: time.Now().Add(8 * time.Minute), Why: moderation.WaitThrottled, Since: time.Now().Add(-7 * time.Minute), Error: "the platform asks us to wait"}}
+	d.waiting = []moderation.Waiting{{ID: 6, Comment: 7, Channel: "x", Action: "hide", Attempts: 2, NotBefore: time.Now().Add(8 * time.Minute), Why: moderation.WaitThrottled, Since: time.Now().Add(-7 * time.Minute), Error: "twitter: hide: the platform asks us to wait until 2026-11-22T11:10:31Z: the account's calls of this kind are spent for now"}}
 	return d
 }
 

@@ -194,7 +194,7 @@ func (p *pages) detail(text string) string {
 			return p.say(key)
 		}
 	}
-	if strings.HasPrefix(text, "the platform asks us to wait") {
+	if strings.Contains(text, "the platform asks us to wait") {
 		return p.say("trouble.wait")
 	}
 	if strings.HasPrefix(text, "begun, and the outcome is not known") {

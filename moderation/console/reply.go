@@ -162,7 +162,14 @@ func (v *visit) templatesPage() error {
 	if err != nil {
 		return err
 	}
-	return v.show(http.StatusOK, "templates", page{Title: "templates.title", Section: "templates", Content: all})
+	lines := make([]templateView, len(all))
+	for i, t := range all {
+		lines[i].Template = t
+		if lines[i].Preview, err = v.s.desk.Preview(t); err != nil {
+			return err
+		}
+	}
+	return v.show(http.StatusOK, "templates", page{Title: "templates.title", Section: "templates", Content: lines})
 }
 
 // newTemplate is the name in the address under which a template begins.

@@ -100,10 +100,10 @@ func TestOnlyWhatThePlatformTakesIsOffered(t *testing.T) {
 		t.Error("what cannot be done is offered")
 	}
 	d.cases[3].Capabilities.PrivateReply = false
-	if dialog := mats.get("/queue/3").body; strings.Contains(dialog, "Meddela författaren varför") {
+	if dialog := mats.get("/queue/3").body; strings.Contains(dialog, "Berätta enskilt för författaren varför") {
 		t.Error("a notice is offered where the platform has none")
 	}
-	if dialog := mats.get("/queue/2").body; !strings.Contains(dialog, "Meddela författaren varför") {
+	if dialog := mats.get("/queue/2").body; !strings.Contains(dialog, "Berätta enskilt för författaren varför") {
 		t.Error("no notice is offered with a deletion")
 	}
 	d.cases[3].Sent = []moderation.Sent{{Text: "Hej <b>Kenta</b>", By: "anna", Private: true, State: "dead", Error: platforms.ErrNotPermitted.Error()}}

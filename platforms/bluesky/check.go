@@ -166,6 +166,6 @@ func (a *Account) checkClock(ctx context.Context) platforms.Check {
 }
 
 func (a *Account) checkCapabilities() platforms.Check {
-	return good("capabilities", "Kan dölja, svara, blockera, tysta, anmäla och stänga inlägg. Kan inte ta bort andras svar eller svara privat.",
+	return good("capabilities", "Kan dölja, svara, blockera, tysta, anmäla och stänga inlägg. Kan inte ta bort andras svar eller svara enskilt.",
 		"Can hide, reply, block, mute, report and close posts. Cannot delete others' replies or reply in private.")
 }

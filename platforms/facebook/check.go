@@ -228,7 +228,7 @@ func checkCapabilities(can platforms.Capabilities) platforms.Check {
 	for _, c := range []struct {
 		can    bool
 		sv, en string
-	}{{can.Hide, "dölja", "hide"}, {can.Delete, "ta bort", "delete"}, {can.Reply, "svara", "reply"}, {can.PrivateReply, "svara privat", "reply in private"},
+	}{{can.Hide, "dölja", "hide"}, {can.Delete, "ta bort", "delete"}, {can.Reply, "svara", "reply"}, {can.PrivateReply, "svara enskilt", "reply in private"},
 		{can.Block, "blockera", "block"}, {can.CloseComments, "stänga för kommentarer", "close for comments"}} {
 		if c.can {
 			sv, en = append(sv, c.sv), append(en, c.en)

@@ -312,7 +312,7 @@ try {
 		assert.match((await page.locator(".history").allInnerTexts()).join("\n"), /svara enskilt\s+gjort/);
 		await page.goto(base + "/archive?words=hidden+comment");
 		await page.locator(".records tbody tr", { hasText: "Svara enskilt" }).first().getByRole("link").click();
-		await page.getByText("Regionens eget svar, enskilt till författaren.").waitFor();
+		await page.getByText("Vårt eget svar, enskilt till författaren.").waitFor();
 		await page.goto(base + "/queue");
 	});
 
