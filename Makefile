@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-postgres test-redis test-nodes test-console test-bluesky test-x-contract bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-postgres test-redis test-nodes test-console test-bluesky test-x-contract test-deploy bench fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,10 @@ test-x-contract: ## the X adapter against the simulated X, with X's own descript
 test-bluesky: ## the Bluesky adapter, and moderation on it, against a real network on this machine
 	sh test/bluesky/install
 	sh test/bluesky/run $(GO) test -count=1 ./test/bluesky
+
+test-deploy: build ## containers, Kubernetes, units, alerts and the dashboard, by the field's own tools
+	sh test/deploy/install
+	TAKHOJD_BIN=$(CURDIR)/bin/takhojd sh test/deploy/run
 
 bench: ## judge, commit and path; figures of a machine, not a verdict
 	$(GO) test -run '^$$' -bench . -benchmem ./rules/... ./archive ./moderation ./platforms/facebook
