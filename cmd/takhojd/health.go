@@ -45,10 +45,8 @@ func askReady(ctx context.Context, address string, out io.Writer) error {
 		return fmt.Errorf("health: operations.address: %w", err)
 	}
 	switch host { // all of the machine's: by number, since an empty image knows no localhost
-	case "", "0.0.0.0":
+	case "", "0.0.0.0", "::":
 		host = "127.0.0.1"
-	case "::":
-		host = "::1"
 	}
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
