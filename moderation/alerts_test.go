@@ -153,6 +153,51 @@ func TestAlertsOutliveUs(t *testing.T) {
 	}
 }
 
+// Of several processes on one database one tells, and another does when that one has gone.
+func TestOneOfSeveralTells(t *testing.T) {
+	first, second := &told{}, &told{}
+	d := sit(t, func(c *moderation.Config) { c.Node, c.Notifier, c.AlertEvery = "first", first, 5*time.Millisecond })
+	d.tell(d.write("c1", "Bo", threat))
+	d.eventually("told", func() bool { return first.count(moderation.AlertEscalation) == 1 })
+	e := &desk{t: t, platform: d.platform, archive: d.archive, db: d.db, clock: d.clock, cfg: d.cfg}
+	e.cfg.Node, e.cfg.Notifier = "second", second
+	e.start()
+	d.tell(d.write("c2", "Eva", threat+" i morgon"))
+	d.eventually("told by the same", func() bool { return first.count(moderation.AlertEscalation) == 2 })
+	d.stop()
+	e.receive(e.write("c3", "Bo", threat+" nu"))
+	e.eventually("told by the other", func() bool { return second.count(moderation.AlertEscalation) == 1 })
+}
+
+// stuck is a Notifier that does not come back until it is let go.
+type stuck struct{ in, out chan struct{} }
+
+func (s stuck) Notify(ctx context.Context, all []moderation.Alert) ([]moderation.Alert, error) {
+	select {
+	case s.in <- struct{}{}:
+	default:
+	}
+	select {
+	case <-s.out:
+		return all, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// Telling people that takes long holds up neither the console's alerts nor a stop.
+func TestNothingWaitsForTelling(t *testing.T) {
+	s := stuck{make(chan struct{}, 1), make(chan struct{})}
+	d := sit(t, func(c *moderation.Config) { c.Notifier, c.AlertEvery = s, 5*time.Millisecond })
+	d.tell(d.write("c1", "Bo", threat))
+	<-s.in
+	d.tell(d.write("c2", "Eva", threat+" i morgon"))
+	d.alerted("escalation escalation")
+	d.decide(d.of("c1"), moderation.Hide)
+	d.alerted("escalation")
+	d.stop()
+}
+
 func TestATokenThatIsDeadOrEnds(t *testing.T) {
 	well := platforms.Check{Name: "token", OK: true, SV: "Gäller.", EN: "Holds."}
 	d, l, n := watched(t, well)

@@ -187,7 +187,7 @@ func digits(s string) error {
 
 func did(s string) error {
 	if !strings.HasPrefix(s, "did:") || strings.ContainsAny(s, " /") {
-		return errors.New("it begins with did:")
+		return errors.New("it begins with \"did:\", as did:plc:ewvi7nxzyoun6zhxrhs64oiz does")
 	}
 	return nil
 }
