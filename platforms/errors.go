@@ -30,3 +30,21 @@ func (e *RetryAfterError) Error() string {
 }
 
 func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// Outcome is what became of a call, in a word: a metric's label.
+func Outcome(err error) string {
+	var wait *RetryAfterError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &wait):
+		return "wait"
+	case errors.Is(err, ErrGone):
+		return "gone"
+	case errors.Is(err, ErrTokenDead):
+		return "token dead"
+	case errors.Is(err, ErrNotPermitted):
+		return "not permitted"
+	}
+	return "fault"
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,8 +19,6 @@ import (
 const (
 	// defaultService is where most accounts are: Bluesky's own.
 	defaultService = "https://bsky.social"
-	// callTimeout bounds one call with the client that NewAccount makes, from dialling to the answer's last byte.
-	callTimeout = 30 * time.Second
 	// defaultListenEvery is the pause between two questions for notifications: 100 calls in the five minutes in which the network takes 3,000.
 	defaultListenEvery = 3 * time.Second
 )
@@ -80,7 +77,7 @@ func NewAccount(cfg Config) (*Account, error) {
 		cfg.ListenEvery = defaultListenEvery
 	}
 	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = newHTTPClient()
+		cfg.HTTPClient = platforms.NewHTTPClient()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -102,23 +99,6 @@ func host(address string) (string, error) {
 		return "", errors.New("it is no http(s)://host")
 	}
 	return u.Scheme + "://" + u.Host, nil
-}
-
-// newHTTPClient makes a client that gives up rather than hangs, and follows no redirects: one would carry the token elsewhere.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout: callTimeout,
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // Channel is the channel as configured.

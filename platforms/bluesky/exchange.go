@@ -289,20 +289,8 @@ func classify(e *XRPCError, method, message string) error {
 
 // outcome is an error as a metric's label.
 func outcome(err error) string {
-	var wait *platforms.RetryAfterError
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &wait):
-		return "wait"
-	case errors.Is(err, platforms.ErrGone):
-		return "gone"
-	case errors.Is(err, platforms.ErrTokenDead):
-		return "token dead"
-	case errors.Is(err, platforms.ErrNotPermitted):
-		return "not permitted"
-	case errors.Is(err, errSwap):
+	if errors.Is(err, errSwap) {
 		return "swap"
 	}
-	return "fault"
+	return platforms.Outcome(err)
 }

@@ -194,7 +194,7 @@ func (p *client) checkSubscription(ctx context.Context, fields []string) platfor
 	})
 	list := strings.Join(missing, ", ")
 	switch {
-	case refused(err) && outcome(err) != "wait" && p.cfg.Channel.Platform == platforms.Instagram:
+	case refused(err) && platforms.Outcome(err) != "wait" && p.cfg.Channel.Platform == platforms.Instagram:
 		// For an account that is reached through its page the subscription stands with the app, where no call shows it.
 		return good(name, "Prenumerationen syns inte härifrån. Se efter bland appens webhooks att "+strings.Join(fields, " och ")+" är valda.",
 			"The subscription cannot be seen from here. Look among the app's webhooks that "+strings.Join(fields, " and ")+" are chosen.")

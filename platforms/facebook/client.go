@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -20,9 +19,6 @@ import (
 
 // defaultVersion is the Graph API version that the adapter is written against.
 const defaultVersion = "v26.0"
-
-// callTimeout bounds one call with the client that newHTTPClient makes, from dialling to the answer's last byte.
-const callTimeout = 30 * time.Second
 
 // Config is what a [Page] or an [Instagram] needs to know.
 type Config struct {
@@ -83,7 +79,7 @@ func newClient(cfg Config, platform platforms.Platform) (*client, error) {
 		cfg.Version = defaultVersion
 	}
 	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = newHTTPClient()
+		cfg.HTTPClient = platforms.NewHTTPClient()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -117,24 +113,6 @@ func newSession(cfg Config, token string) *fb.Session {
 		s.AppsecretProof()
 	}
 	return s
-}
-
-// newHTTPClient makes a client that gives up rather than hangs, and follows no redirects: the Graph API has none, and a
-// redirect would carry the token elsewhere.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout: callTimeout,
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
 }
 
 // maxID is the most characters of an id. Meta's have about 40.
@@ -186,7 +164,7 @@ func (p *client) setHidden(ctx context.Context, ref platforms.Ref, action, param
 		return nil
 	}
 	var refusal *GraphError
-	if err != nil && (!errors.As(err, &refusal) || outcome(err) != "fault" && outcome(err) != "not permitted") {
+	if err != nil && (!errors.As(err, &refusal) || platforms.Outcome(err) != "fault" && platforms.Outcome(err) != "not permitted") {
 		return err
 	}
 	c, fetchErr := fetch(ctx, ref)

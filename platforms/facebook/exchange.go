@@ -52,7 +52,7 @@ func (p *client) callAs(ctx context.Context, as *fb.Session, action, path string
 			err = x.err
 		}
 	}
-	p.cfg.Metrics.calls.WithLabelValues(p.cfg.Channel.ID, action, outcome(err)).Inc()
+	p.cfg.Metrics.calls.WithLabelValues(p.cfg.Channel.ID, action, platforms.Outcome(err)).Inc()
 	if err != nil {
 		return nil, fmt.Errorf("facebook: %s: %w", action, err)
 	}
@@ -197,22 +197,4 @@ func statusError(status int, header http.Header, now, regain time.Time, err erro
 		regain = now.Add(time.Duration(s) * time.Second)
 	}
 	return &platforms.RetryAfterError{At: later(now, regain), Err: err}
-}
-
-// outcome is an error as a metric's label.
-func outcome(err error) string {
-	var wait *platforms.RetryAfterError
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &wait):
-		return "wait"
-	case errors.Is(err, platforms.ErrGone):
-		return "gone"
-	case errors.Is(err, platforms.ErrTokenDead):
-		return "token dead"
-	case errors.Is(err, platforms.ErrNotPermitted):
-		return "not permitted"
-	}
-	return "fault"
 }

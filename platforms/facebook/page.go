@@ -141,7 +141,7 @@ func (p *Page) PrivateReply(ctx context.Context, ref platforms.Ref, text string)
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == answeredBefore && p.unsure[ref.Comment]:
 		err = nil
-	case err != nil && refusal == nil && outcome(err) == "fault":
+	case err != nil && refusal == nil && platforms.Outcome(err) == "fault":
 		p.unsure[ref.Comment] = true
 		return err
 	}

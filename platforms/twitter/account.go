@@ -83,7 +83,7 @@ func NewAccount(cfg Config) (*Account, error) {
 		}
 	}
 	if cfg.HTTPClient == nil {
-		cfg.HTTPClient = newHTTPClient()
+		cfg.HTTPClient = platforms.NewHTTPClient()
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -269,7 +269,7 @@ func (a *Account) setHidden(ctx context.Context, ref platforms.Ref, action strin
 		return err
 	}
 	if err := a.limits.room(hideLimit, a.cfg.Now()); err != nil {
-		a.cfg.Metrics.calls.WithLabelValues(a.cfg.Channel.ID, action, outcome(err)).Inc()
+		a.cfg.Metrics.calls.WithLabelValues(a.cfg.Channel.ID, action, platforms.Outcome(err)).Inc()
 		return fmt.Errorf("twitter: %s: %w", action, err) // before a read is spent on what cannot be done now
 	}
 	c, version, err := a.read(ctx, ref)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -23,27 +22,9 @@ import (
 )
 
 const (
-	// callTimeout bounds one call with the client that NewAccount makes, from dialling to the answer's last byte.
-	callTimeout = 30 * time.Second
 	// maxAnswer is the most bytes of an answer that are read: a page of 100 posts of 60,000 characters, named twice, fits.
 	maxAnswer = 64 << 20
 )
-
-// newHTTPClient makes a client that gives up rather than hangs.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout: callTimeout,
-		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ResponseHeaderTimeout: 20 * time.Second,
-			MaxIdleConnsPerHost:   16,
-			IdleConnTimeout:       90 * time.Second,
-			ForceAttemptHTTP2:     true,
-		},
-	}
-}
 
 func transportOf(c *http.Client) http.RoundTripper {
 	if c.Transport != nil {
@@ -106,7 +87,7 @@ func (a *Account) call(ctx context.Context, c call) ([]byte, error) {
 	if err == nil {
 		body, err = a.exchange(ctx, c)
 	}
-	a.cfg.Metrics.calls.WithLabelValues(a.cfg.Channel.ID, c.action, outcome(err)).Inc()
+	a.cfg.Metrics.calls.WithLabelValues(a.cfg.Channel.ID, c.action, platforms.Outcome(err)).Inc()
 	if c.limit == hideLimit {
 		a.cfg.Metrics.hides.WithLabelValues(a.cfg.Channel.ID).Set(float64(a.limits.left(a.cfg.Now())))
 	}
@@ -282,22 +263,4 @@ func later(h http.Header, now time.Time, pause time.Duration) time.Time {
 		return now.Add(time.Duration(s) * time.Second)
 	}
 	return now.Add(pause)
-}
-
-// outcome is an error as a metric's label.
-func outcome(err error) string {
-	var wait *platforms.RetryAfterError
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &wait):
-		return "wait"
-	case errors.Is(err, platforms.ErrGone):
-		return "gone"
-	case errors.Is(err, platforms.ErrTokenDead):
-		return "token dead"
-	case errors.Is(err, platforms.ErrNotPermitted):
-		return "not permitted"
-	}
-	return "fault"
 }

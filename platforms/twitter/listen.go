@@ -110,7 +110,7 @@ func why(err error) string {
 	case errors.Is(err, errNotKept):
 		return "not kept"
 	}
-	return outcome(err)
+	return platforms.Outcome(err)
 }
 
 // errNotKept wraps the sink's error.
