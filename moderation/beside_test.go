@@ -72,7 +72,7 @@ func TestMuteAndReport(t *testing.T) {
 		t.Errorf("the platform was told %v", d.platform.calls)
 	}
 	k := d.of("c1")
-	if !k.Muted || !k.Reported || k.State != before.State || k.Flag == nil || k.Decision.Action != before.Decision.Action {
+	if !k.Muted || k.Blocked || !k.Reported || k.State != before.State || k.Flag == nil || k.Decision.Action != before.Decision.Action {
 		t.Errorf("muted %v, reported %v, %s, flag %v, decision %+v", k.Muted, k.Reported, k.State, k.Flag, k.Decision)
 	}
 	if other := d.of("c2"); !other.Muted || other.Reported {

@@ -196,7 +196,7 @@ func (g gatherer) strikes() error {
 	limit, window := g.m.Policy().Strikes()
 	w := walk{m: g.m, tx: g.tx, now: g.m.now()}
 	var err error
-	if g.k.Muted, g.k.Reported, err = doneBefore(g.tx, g.c); err != nil {
+	if g.k.Muted, g.k.Blocked, g.k.Reported, err = doneBefore(g.tx, g.c); err != nil {
 		return err
 	}
 	n, err := w.strikes(g.c, window)

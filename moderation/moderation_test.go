@@ -584,6 +584,9 @@ func TestThirdViolationSuggestsABlock(t *testing.T) {
 	if !slices.Equal(d.platform.blocked, []string{"id-Bo"}) || made.Record == "" {
 		t.Errorf("blocked %v", d.platform.blocked)
 	}
+	if k.Blocked || !d.of("c1").Blocked {
+		t.Error("the author's other comments do not tell that the account is blocked")
+	}
 	// Violations that were overturned, or are too old, count no more.
 	d.tell(d.write("e1", "Eva", insult), d.write("e2", "Eva", insult2))
 	d.decide(d.of("e1"), moderation.Restore)

@@ -325,7 +325,7 @@ func (w *walk) possible(c *comment, r Resolution) error {
 	case r.Action == Restore && c.state != Hidden:
 		return refused("the comment is not hidden")
 	}
-	muted, reported, err := doneBefore(w.tx, c)
+	muted, _, reported, err := doneBefore(w.tx, c)
 	switch {
 	case err != nil:
 		return err
@@ -337,12 +337,13 @@ func (w *walk) possible(c *comment, r Resolution) error {
 	return nil
 }
 
-// doneBefore tells whether the comment's author was muted, and the comment reported, or is about to be.
-func doneBefore(tx *store.Tx, c *comment) (muted, reported bool, err error) {
+// doneBefore tells whether the comment's author was muted or blocked on the channel, and the comment reported, or is about to be.
+func doneBefore(tx *store.Tx, c *comment) (muted, blocked, reported bool, err error) {
+	const author = `$3 <> '' AND EXISTS (SELECT 1 FROM outbox o JOIN comments c ON c.id = o.comment WHERE c.platform = $2 AND c.author_id = $3
+		AND o.channel = $4 AND o.state IN ('waiting', 'done') AND o.action = `
 	err = tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND action = 'report' AND state IN ('waiting', 'done')),
-		$3 <> '' AND EXISTS (SELECT 1 FROM outbox o JOIN comments c ON c.id = o.comment WHERE c.platform = $2 AND c.author_id = $3 AND o.channel = $4
-		AND o.action = 'mute' AND o.state IN ('waiting', 'done'))`, c.id, string(c.ref.Platform), c.author.ID, c.ref.Channel).Scan(&reported, &muted)
-	return muted, reported, err
+		`+author+`'mute'), `+author+`'block')`, c.id, string(c.ref.Platform), c.author.ID, c.ref.Channel).Scan(&reported, &muted, &blocked)
+	return muted, blocked, reported, err
 }
 
 // apply does in our books what a person decided.

@@ -81,8 +81,9 @@ type Case struct {
 	// Suggested are the team's templates, filled in for this comment. Language is the one to answer in: "sv" or "en".
 	Suggested []Suggestion
 	Language  string
-	// Muted and Reported tell that the author was muted and the comment reported, or is about to be.
-	Muted, Reported bool
+	// Muted, Blocked and Reported tell that the author was muted or blocked, and the comment reported, or is about to be. What is done
+	// with an account in the platform's own tools we do not hear of.
+	Muted, Blocked, Reported bool
 	// Closed is since when the post takes no new comments, by our doing; zero when it takes them. Closing is true while the platform has
 	// not yet done what was last decided of it. PostDecisions lists who closed and opened it, the oldest first.
 	Closed        time.Time

@@ -266,6 +266,14 @@ func TestNearestOfTheThread(t *testing.T) {
 	if got := names(near); got != "c >here >>reply >before" {
 		t.Errorf("near: %s", got)
 	}
+	c = moderation.Case{Ref: platforms.Ref{Comment: "here"}}
+	for _, x := range [][2]string{{"a", ""}, {"b", ""}, {"c", ""}, {"answer", "c"}, {"here", ""}, {"d", ""}, {"e", ""}} {
+		add(x[0], x[1])
+	}
+	near, _ = nearest(c)
+	if got := names(near); got != "c here d" {
+		t.Errorf("an answer stands as if it were the comment's: %s", got)
+	}
 	alone := moderation.Case{ID: 4, Ref: platforms.Ref{Comment: "alone"}}
 	if got, _ := nearest(alone); len(got) != 1 || !got[0].This {
 		t.Errorf("a case without its thread: %+v", got)

@@ -400,12 +400,13 @@ func nearest(c moderation.Case) (near, all []threadLine) {
 		}
 	}
 	keep := map[int]bool{here: true}
-	for i, depth := here-1, all[here].Depth; i >= 0; i-- { // what it answers, and the one before it
+	before := false
+	for i, depth := here-1, all[here].Depth; i >= 0; i-- { // what it answers, and the one said before it, not an answer to that
 		if all[i].Depth < depth {
 			keep[i], depth = true, all[i].Depth
 		}
-		if i == here-1 {
-			keep[i] = true
+		if !before && all[i].Depth <= all[here].Depth {
+			keep[i], before = true, true
 		}
 	}
 	for i := here + 1; i < len(all) && len(keep) < shortThread+nearbyReplys; i++ {
