@@ -54,6 +54,10 @@ func (c Config) place() (place, error) {
 	if err != nil {
 		return place{}, fmt.Errorf("database: %w", err)
 	}
+	// Anything else would be taken for a file's name: the books would be begun anew in it, and the password would stand in the folder for all to see.
+	if c.Database != (Secret{}) && !strings.HasPrefix(server, "postgres://") && !strings.HasPrefix(server, "postgresql://") {
+		return place{}, errors.New("database: what is written there is no address that begins with postgres:// (an address as key=value does not do)")
+	}
 	return place{folder: c.Data, origin: c.Origin, server: server}, nil
 }
 

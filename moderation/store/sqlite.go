@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 
@@ -18,6 +19,15 @@ type sqliteFile struct{ path string }
 func (f *sqliteFile) name() string { return filepath.Base(f.path) }
 
 func (f *sqliteFile) open(context.Context) (write, read *sql.DB, err error) {
+	// SQLite would let everybody read a file that it makes, and gives its log and its index the rights of the file. An empty file is an empty
+	// database: if we die here, nothing is lost.
+	made, err := os.OpenFile(f.path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := made.Close(); err != nil {
+		return nil, nil, err
+	}
 	if write, err = sql.Open("sqlite", f.dsn()); err != nil {
 		return nil, nil, err
 	}
