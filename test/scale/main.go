@@ -1,0 +1,92 @@
+// Command scale fills books with made-up comments, the same every time, and measures what a reviewer and an archivist wait for as the books grow.
+//
+//	go run ./test/scale -sizes 10000,100000,1000000 -svg deploy/scale.svg
+//
+// One comment in twenty was hidden by the bot and has its record in the archive; one in fifty went to a person, and one in a thousand still
+// waits for one. Each size has a database of its own (SQLite), and is measured by a process of its own that has filled nothing: from opening the
+// books to the first page, the median and the longest of each page, and the memory that the process took.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+func main() {
+	sizes := flag.String("sizes", "10000,100000,1000000", "how many comments; each size is filled and measured by itself")
+	svg := flag.String("svg", "", "where to draw the plot")
+	keep := flag.String("dir", "", "where to keep the books (default: a temporary folder, removed at the end)")
+	only := flag.String("measure", "", "measure the books in this folder, and print JSON: what the other processes are told")
+	flag.Parse()
+	var err error
+	if *only != "" {
+		err = printMeasured(context.Background(), *only)
+	} else {
+		err = grow(context.Background(), *sizes, *keep, *svg)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scale:", err)
+		os.Exit(1)
+	}
+}
+
+// grow fills and measures one size after the other, and prints a line for each.
+func grow(ctx context.Context, sizes, dir, svg string) (err error) {
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "takhojd-scale-"); err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+	}
+	var all []figures
+	fmt.Println("comments   filled in   database    start-up   memory   pages: median/longest ms")
+	for _, size := range strings.Split(sizes, ",") {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 1000 {
+			return fmt.Errorf("-sizes: %q is no number of 1000 or more", size)
+		}
+		folder := filepath.Join(dir, size)
+		began := time.Now()
+		if _, err := os.Stat(folder); os.IsNotExist(err) {
+			if err := fill(ctx, folder, n); err != nil {
+				return fmt.Errorf("fill %d: %w", n, err)
+			}
+		}
+		filled := time.Since(began)
+		f, err := measuredApart(folder)
+		if err != nil {
+			return fmt.Errorf("measure %d: %w", n, err)
+		}
+		f.Comments = n
+		fmt.Printf("%8d %11s %7.0f MB %7.0f ms %5.0f MB", n, filled.Round(time.Second), f.DatabaseMB, f.StartMS, f.MemoryMB)
+		for _, p := range f.Pages {
+			fmt.Printf("   %s %.1f/%.1f", p.Name, p.MedianMS, p.LongestMS)
+		}
+		fmt.Println()
+		all = append(all, f)
+	}
+	if svg == "" {
+		return nil
+	}
+	return os.WriteFile(svg, plot(all), 0o644)
+}
+
+// measuredApart measures in a process of its own, whose memory is that of the measured alone.
+func measuredApart(folder string) (figures, error) {
+	var f figures
+	c := exec.Command(os.Args[0], "-measure", folder)
+	c.Stderr = os.Stderr
+	out, err := c.Output()
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(out, &f)
+}
