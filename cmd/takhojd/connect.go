@@ -40,7 +40,7 @@ func connectCommand() *cobra.Command {
 				return err
 			}
 			n := &connection{platform: platforms.Platform(args[0]), path: whole, base: base, webhook: webhook, language: language, out: c.OutOrStdout(),
-				asker: newPerson(c.InOrStdin(), c.OutOrStdout(), language), staged: staged{filepath.Dir(whole), map[string]string{}}, quiet: stdin}
+				asker: newPerson(c.InOrStdin(), c.OutOrStdout(), language), staged: staged{folder: filepath.Dir(whole), files: map[string]string{}}, quiet: stdin}
 			if stdin {
 				if n.asker, err = readAnswers(c.InOrStdin()); err != nil {
 					return err

@@ -122,16 +122,21 @@ func writeWhole(path string, content []byte, mode os.FileMode) (err error) {
 	return syncFolder(filepath.Dir(path))
 }
 
-// staged are secrets that were told but not yet taken: each lies beside its place, for its owner's eyes only, until keep moves it there.
+// staged are secrets that were told but not yet taken: each lies beside its place, for its owner's eyes only, until keep moves it there. If we
+// are killed meanwhile, a file is left whose name begins with a dot, and that nothing names.
 type staged struct {
 	folder string            // of the configuration, which relative paths start from
 	files  map[string]string // by where they are to be, as the configuration says it: where they are
+	made   string            // a folder that was not there before
 }
 
 // add puts a secret beside its place.
 func (s *staged) add(file, secret string) error {
 	to := file
 	within(s.folder, &to)
+	if _, err := os.Stat(filepath.Dir(to)); errors.Is(err, os.ErrNotExist) {
+		s.made = filepath.Dir(to)
+	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
@@ -169,5 +174,8 @@ func (s *staged) keep() error {
 func (s *staged) drop() {
 	for _, from := range s.files {
 		_ = os.Remove(from)
+	}
+	if s.made != "" {
+		_ = os.Remove(s.made) // only when it is empty
 	}
 }

@@ -206,7 +206,7 @@ func TestDoctorAndClocks(t *testing.T) {
 		return s.URL
 	})
 	got := strings.Join(w.red(), "\n")
-	for _, want := range []string{"facebook: Our clock differs from the platform's: +300 s", "instagram: Our clock", "x: Our clock", "bluesky: Our clock"} {
+	for _, want := range []string{"facebook: Our clock differs from the platform's: +30", "instagram: Our clock", "x: Our clock", "bluesky: Our clock"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("it does not say %q:\n%s", want, got)
 		}
