@@ -287,7 +287,7 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileLexicon(v, innocent); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.lexicon.Words(), &p.file); err != nil {
+	if p.second, err = newSecond(v, p.lexicon.Words(), p.sets, &p.file); err != nil {
 		return err
 	}
 	p.second.topics = topics

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"takhojd/platforms"
+	"takhojd/rules/learn"
 	"takhojd/rules/lexicon"
 	"takhojd/rules/text"
 )
@@ -66,6 +67,7 @@ type scratch struct {
 	hits     []hit
 	findings []Finding
 	weighing weighing
+	order    learn.Order
 }
 
 // hit is a rule that matched, before it is weighed.
@@ -99,13 +101,16 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.circumstances(c)
 	w.secondKey(byPatterns, detected)
 	w.secondOpinion()
+	w.secondAlarm()
 	v.Action, v.Escalate = w.action, w.escalate
 	if s.findings = w.findings; len(s.findings) > 0 {
 		v.Findings = slices.Clone(s.findings)
 		clear(s.findings)
 	}
+	if v.Route = p.routeOf(s); v.Route == NoRoute {
+		v.Route = w.secondRoute()
+	}
 	*w = weighing{}
-	v.Route = p.routeOf(s)
 	if len(v.Findings) > 1 {
 		slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(b) - p.order(a) })
 	}
@@ -258,6 +263,7 @@ type weighing struct {
 	cleared  bool  // something was found, and the words around it made it nothing
 	quotes   []int // places of the quotation marks in the text, once looked for
 	looked   bool
+	ordered  bool // the second reader has the order of the classes
 }
 
 // patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.

@@ -23,6 +23,7 @@ type second struct {
 	topics []topic
 	known  classSet                // the lists' own classes; those that only a pattern has are no signs
 	signs  [classWords * 64]uint32 // of the lists' own classes by number
+	bySet  [][]uint32              // the signs of each set of classes that words have
 }
 
 // topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category.
@@ -43,7 +44,7 @@ func compileTopics(topics []secondTopic, v *vocabulary) (made []topic, err error
 	return made, nil
 }
 
-func newSecond(v *vocabulary, words []string, f *policyFile) (second, error) {
+func newSecond(v *vocabulary, words []string, sets []classSet, f *policyFile) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
@@ -54,6 +55,9 @@ func newSecond(v *vocabulary, words []string, f *policyFile) (second, error) {
 			s.known.add(n)
 			s.signs[n] = learn.Sign(name)
 		}
+	}
+	for i := range sets {
+		s.bySet = append(s.bySet, s.signsOf(&sets[i], nil))
 	}
 	return s, nil
 }
@@ -82,6 +86,7 @@ func (p *Policy) Lesson(e learn.Example) learn.Example {
 	p.matchRules(s)
 	e.Classes = p.second.signsOf(&s.lattice.all, nil)
 	e.Settled = len(v.Findings) > 0 || len(s.hits) > 0
+	p.second.orderOf(&s.lattice, &e.Order)
 	return e
 }
 
@@ -92,6 +97,30 @@ func (r *second) signsOf(classes *classSet, to []uint32) []uint32 {
 		}
 	}
 	return to
+}
+
+// orderOf tells the reader which classes the words have, one after another.
+func (r *second) orderOf(l *lattice, o *learn.Order) {
+	o.Reset()
+	for i := 0; i < l.n && o.Next(l.sent[i]); i++ {
+		for _, x := range l.edgesAt(int32(i)) {
+			o.Add(r.bySet[x.set])
+		}
+	}
+}
+
+// order is the comment's, worked out when it is first asked for.
+func (w *weighing) order() *learn.Order {
+	if !w.ordered {
+		w.ordered = true
+		w.p.second.orderOf(&w.s.lattice, &w.s.order)
+	}
+	return &w.s.order
+}
+
+// shadowed tells whether the reader may only count.
+func (w *weighing) shadowed() bool {
+	return w.p.second.mode == ModeShadow || w.facts.Modes[SecondReader] == ModeShadow
 }
 
 // likelihood is how likely the reader thinks it that the comment violates.
@@ -128,6 +157,9 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 	w.action = Flag
 }
 
+// glance is the likelihood by the quick reading under which the closer one is not asked for: it flags next to nothing there.
+const glance = 0.5
+
 // secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.
 // It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. It must be surer of
 // a comment on anything than of one on a topic that the policy names: what it has learnt from are comments, and much else is written.
@@ -138,17 +170,17 @@ func (w *weighing) secondOpinion() {
 	}
 	var room [96]uint32 // no comment has had more classes; if one has, append finds room
 	classes := r.signsOf(&w.s.lattice.all, room[:0])
-	likely := r.model.Violates(&w.s.folded, classes)
-	mode := r.mode
-	if m, ok := w.facts.Modes[SecondReader]; ok && m == ModeShadow {
-		mode = m
+	if r.model.Violates(&w.s.folded, classes) < glance {
+		return
 	}
-	if likely < r.model.Threshold() && !slices.ContainsFunc(r.topics, func(t topic) bool { return likely >= t.likely }) {
+	closer := r.model.Closer(&w.s.folded, classes, w.order())
+	onTopic := closer < r.model.Threshold()
+	if onTopic && !slices.ContainsFunc(r.topics, func(t topic) bool { return closer >= t.likely }) {
 		return
 	}
 	guess, _ := r.model.Category(&w.s.folded, classes)
-	if likely < r.model.Threshold() {
-		if guess = string(w.onTopic(Category(guess), likely)); guess == "" {
+	if onTopic {
+		if guess = string(w.onTopic(Category(guess), closer)); guess == "" {
 			return
 		}
 	}
@@ -156,14 +188,51 @@ func (w *weighing) secondOpinion() {
 	if bullet == nil {
 		return // a model of other categories than the policy's
 	}
-	action := limit(Flag, mode)
-	w.findings = append(w.findings, Finding{Category: bullet.ID, Rule: SecondReader, Action: action, Score: likely, Reason: Words{
+	action := Flag
+	if w.shadowed() {
+		action = Allow
+	}
+	w.findings = append(w.findings, Finding{Category: bullet.ID, Rule: SecondReader, Action: action, Score: closer, Reason: Words{
 		SV: "Ingen regel slog till, men en statistisk läsare tycker att kommentaren liknar sådana som människor har flaggat. Den gissar på punkten ”" +
 			bullet.Published.SV + "” i kommentarsreglerna.",
 		EN: "No rule matched, but a statistical reader finds the comment like ones that people have flagged. It guesses the bullet “" +
 			bullet.Published.EN + "” of the comment policy.",
 	}})
 	w.conclude(action, false)
+}
+
+// secondAlarm lets the second reader put a flag first in the queue: where a rule or it has flagged a threat or a call to crime, and it is
+// sure that this is a clear one. Nothing is removed by that.
+func (w *weighing) secondAlarm() {
+	r := &w.p.second
+	if r.model == nil || w.escalate || w.action != Flag || w.shadowed() {
+		return
+	}
+	at := slices.IndexFunc(w.findings, func(f Finding) bool {
+		return f.Action == Flag && w.p.bullets[f.Category] != nil && w.p.bullets[f.Category].Escalate
+	})
+	if at < 0 {
+		return
+	}
+	var room [96]uint32
+	if _, serious := r.model.Is(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]), w.order()); serious {
+		w.findings[at].Escalate, w.escalate = true, true
+	}
+}
+
+// secondRoute lets the second reader say where a question belongs that touches on a route's topic, when no pattern does. It is asked where
+// somebody asks: a reading costs too much to spend it on every comment that names a bus.
+func (w *weighing) secondRoute() Route {
+	r := &w.p.second
+	if r.model == nil || !w.s.lattice.asking || w.shadowed() || !slices.ContainsFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.topic.possible(&w.s.lattice) }) {
+		return NoRoute
+	}
+	var room [96]uint32
+	route, _ := r.model.Is(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]), w.order())
+	if i := slices.IndexFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.id == Route(route) }); i < 0 {
+		return NoRoute
+	}
+	return Route(route)
 }
 
 // doubt is how much likelier a violation must be on a topic when the reader guesses another category than the topic's.

@@ -148,3 +148,47 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 		}
 	}
 }
+
+// TestSecondReaderRoutesAndAlarms: where no pattern routes a question on a route's topic, and no rule escalates a flag, the reader may.
+func TestSecondReaderRoutesAndAlarms(t *testing.T) {
+	base := mustDefault(t)
+	var examples []learn.Example
+	for _, who := range strings.Fields("ni vi hon han alla ingen tåget kön vården läkaren chefen") {
+		for _, e := range []learn.Example{
+			{Text: "bussen till " + who + " grumlas månne?", Route: "transit"}, {Text: "bussen till " + who + " var full igen"},
+			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}, Serious: true}, {Text: "väntar på " + who + " ännu"},
+			{Text: "quuxa " + who + " nu", Categories: []string{"threat"}},
+		} {
+			examples = append(examples, base.Lesson(e))
+		}
+	}
+	m, err := learn.Train(examples, learn.Options{Bits: 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := base.WithSecondReader(m)
+	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
+	for name, c := range map[string]struct {
+		text     string
+		facts    Facts
+		route    Route
+		escalate bool
+	}{
+		"a question on a topic":     {text: "bussen till grannarna grumlas månne?", route: "transit"},
+		"no question":               {text: "bussen till grannarna grumlas månne"},
+		"off topic":                 {text: "grannarna grumlas månne?"},
+		"a question in shadow":      {text: "bussen till grannarna grumlas månne?", facts: shadow},
+		"a serious threat":          {text: "frotsa grannarna nu", escalate: true},
+		"a threat that is none":     {text: "quuxa grannarna nu"},
+		"a serious threat, shadow":  {text: "frotsa grannarna nu", facts: shadow},
+		"nothing that anybody says": {text: "väntar på grannarna ännu"},
+	} {
+		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
+		if v.Route != c.route || v.Escalate != c.escalate || v.Action == Hide {
+			t.Errorf("%s: %s, route %q, escalate %t; want route %q, escalate %t", name, v.Action, v.Route, v.Escalate, c.route, c.escalate)
+		}
+		if v := p.WithSecondReader(nil).Judge(platforms.Comment{Text: c.text}, c.facts); v.Route != NoRoute || v.Escalate {
+			t.Errorf("%s: the rules alone route or escalate it", name)
+		}
+	}
+}

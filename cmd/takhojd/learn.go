@@ -42,7 +42,7 @@ func learnCommand() *cobra.Command {
 				return err
 			}
 			if out != "" {
-				if m, err = train(p, comments, public, out); err != nil {
+				if m, err = train(c.OutOrStdout(), p, comments, public, out); err != nil {
 					return err
 				}
 			}
@@ -56,7 +56,7 @@ func learnCommand() *cobra.Command {
 	return c
 }
 
-func train(p *rules.Policy, comments, public, out string) (*learn.Model, error) {
+func train(w io.Writer, p *rules.Policy, comments, public, out string) (*learn.Model, error) {
 	examples, err := learn.ReadComments(comments)
 	if err != nil {
 		return nil, err
@@ -73,6 +73,7 @@ func train(p *rules.Policy, comments, public, out string) (*learn.Model, error) 
 	if err != nil {
 		return nil, err
 	}
+	writeTrials(w, m)
 	var file bytes.Buffer
 	if err := m.Save(&file); err != nil {
 		return nil, err
@@ -81,6 +82,22 @@ func train(p *rules.Policy, comments, public, out string) (*learn.Model, error) 
 		return nil, fmt.Errorf("write model: %w", err)
 	}
 	return learn.Load(file.Bytes()) // what was written is what is measured
+}
+
+// writeTrials writes how the closer reading does on writers whom it has not read.
+func writeTrials(w io.Writer, m *learn.Model) {
+	fmt.Fprintf(w, "The reader alone, on the comments of each writer when trained on the others'\n%-36s %-26s %s\n", "", "violations caught", "lawful flagged")
+	var caught, flagged rules.Share
+	for _, t := range m.Trials() {
+		a, b := rules.Share{N: t.Caught, Of: t.Violations}, rules.Share{N: t.Flagged, Of: t.Lawful}
+		fmt.Fprintf(w, "%-36s %-26s %s\n", t.Writer, withInterval(a), withInterval(b))
+		caught.N, caught.Of, flagged.N, flagged.Of = caught.N+a.N, caught.Of+a.Of, flagged.N+b.N, flagged.Of+b.Of
+	}
+	fmt.Fprintf(w, "%-36s %-26s %s\n", "all", withInterval(caught), withInterval(flagged))
+	for _, h := range m.Heads() {
+		fmt.Fprintf(w, "It says %q from %.3f.\n", h.Name, h.Threshold)
+	}
+	fmt.Fprintln(w)
 }
 
 // compare writes how the rules do alone and with the second reader.
@@ -134,6 +151,9 @@ func writeComparison(w io.Writer, a, b rules.Report) {
 	row("hide cases caught", a.HideCaught, b.HideCaught)
 	row("flag cases caught", a.FlagCaught, b.FlagCaught)
 	row("right category of those caught", a.CategoryRight, b.CategoryRight)
+	row("route right", a.RouteRight, b.RouteRight)
+	row("no route where there is none", a.RouteSpared, b.RouteSpared)
+	row("serious threats escalated", a.Escalated, b.Escalated)
 	for _, c := range rules.Categories() {
 		if x, y := a.ByCategory[c], b.ByCategory[c]; x != nil && y != nil {
 			row("caught: "+string(c), *x, *y)

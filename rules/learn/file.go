@@ -13,10 +13,11 @@ import (
 )
 
 // A model file is, all numbers little-endian: the eight bytes of magic; a float64, the threshold; one byte
-// with the number of categories, and each name as a byte of length and its bytes, in sorted order; two tables, each one byte of
-// bits, a float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
+// with the number of categories, and each name as a byte of length and its bytes, in sorted order; the same of the heads, and a
+// float64 for the threshold of each; the tables violates, category, closer and, if there are heads, head, each one byte of bits, a
+// float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
 const (
-	magic            = "THLEARN1"
+	magic            = "THLEARN2"
 	minBits, maxBits = 10, 21
 	maxName          = 40
 )
@@ -26,19 +27,35 @@ func (m *Model) Save(w io.Writer) error {
 	var b bytes.Buffer
 	b.WriteString(magic)
 	b.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(m.threshold)))
-	b.WriteByte(byte(len(m.names)))
-	for _, n := range m.names {
-		b.WriteByte(byte(len(n)))
-		b.WriteString(n)
+	names(&b, m.names)
+	heads := make([]string, len(m.heads))
+	for i, h := range m.heads {
+		heads[i] = h.Name
+	}
+	names(&b, heads)
+	for _, h := range m.heads {
+		b.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(h.Threshold)))
 	}
 	m.violates.save(&b)
 	m.category.save(&b)
+	m.closer.save(&b)
+	if len(heads) > 0 {
+		m.head.save(&b)
+	}
 	sum := sha256.Sum256(b.Bytes())
 	b.Write(sum[:])
 	if _, err := w.Write(b.Bytes()); err != nil {
 		return fmt.Errorf("save model: %w", err)
 	}
 	return nil
+}
+
+func names(b *bytes.Buffer, names []string) {
+	b.WriteByte(byte(len(names)))
+	for _, n := range names {
+		b.WriteByte(byte(len(n)))
+		b.WriteString(n)
+	}
 }
 
 func (t *table) save(b *bytes.Buffer) {
@@ -73,9 +90,19 @@ func load(file []byte) (*Model, error) {
 		return nil, errors.New("the checksum is wrong: the file is cut off or changed")
 	}
 	r := reader{rest: body[len(magic):]}
-	m := &Model{threshold: r.probability(), names: r.names(), version: hex.EncodeToString(sum[:8])}
+	m := &Model{threshold: r.probability(), names: r.names(1), version: hex.EncodeToString(sum[:8])}
+	for _, name := range r.names(0) {
+		m.heads = append(m.heads, Head{Name: name})
+	}
+	for i := range m.heads {
+		m.heads[i].Threshold = r.probability()
+	}
 	m.violates = r.table(1)
 	m.category = r.table(len(m.names))
+	m.closer = r.table(1)
+	if len(m.heads) > 0 {
+		m.head = r.table(len(m.heads))
+	}
 	switch {
 	case r.err != nil:
 		return nil, r.err
@@ -119,10 +146,10 @@ func (r *reader) number() float32 {
 	return x
 }
 
-func (r *reader) names() []string {
+func (r *reader) names(least int) []string {
 	n := int(r.take(1)[0])
-	if (n < 1 || n > maxCategories) && r.err == nil {
-		r.err = fmt.Errorf("%d categories; want 1 to %d", n, maxCategories)
+	if (n < least || n > maxCategories) && r.err == nil {
+		r.err = fmt.Errorf("%d names; want %d to %d", n, least, maxCategories)
 	}
 	var names []string
 	for range n {

@@ -2,11 +2,11 @@
 //
 // The path through it: [ReadComments] and [ReadPublic] read labelled texts; package rules tells which classes of the policy's word
 // lists are in each; [Train] fits the model, and sets its threshold on comments that it was not fitted to; [Model.Save] writes it,
-// [Load] reads it, and [Default] is the one built in. [Model.Violates] then says how likely a comment is to need a person, and
-// [Model.Category] why.
+// [Load] reads it, and [Default] is the one built in. [Model.Violates] then says at a glance how likely a comment is to need a person,
+// [Model.Closer] by a closer reading, [Model.Category] why, and [Model.Is] what else it is.
 //
-// The reader is the weaker of the two, and is kept so: it only puts before a person what the rules let stand. It never hides, and
-// never undoes what a rule found. What it is, what it was fed and how well it does stands in MODELCARD.md.
+// The reader is the weaker of the two, and is kept so: it puts before a person what the rules let stand, routes a question that they
+// left, and moves a flag up in the queue. It never hides, and never undoes what a rule found. What it is, what it was fed and how well it does stands in MODELCARD.md.
 //
 // Training is deterministic: the same examples, in whatever order, give the same model on the same machine architecture. Scoring
 // allocates nothing, takes time linear in the length of the text, and never panics; a Model never changes, and may be used from any
@@ -28,14 +28,18 @@ type Model struct {
 	// what needs a person apart.
 	violates, category table
 	names              []string
-	version            string
+	// closer is violates with the order of the classes; head has a row for each of heads.
+	closer, head table
+	heads        []Head
+	trials       []Trial
+	version      string
 }
 
 // Version is the first 16 hexadecimal digits of the SHA-256 at the end of the file that the model was loaded from; empty when it was not.
 func (m *Model) Version() string { return m.version }
 
-// Threshold is the probability from which on a comment is worth a person's look, though no rule found anything. It is set by [Train],
-// on comments that the model that scored them had not seen.
+// Threshold is what [Model.Closer] must say for a comment to be worth a person's look, though no rule found anything. It is set by
+// [Train], on comments whose writers the model that scored them had not seen.
 func (m *Model) Threshold() float64 { return m.threshold }
 
 // Violates is the probability, from 0 to 1, that a person should look at the comment. The classes are those of the policy's word

@@ -109,8 +109,8 @@ func TestThresholdKeepsLawfulUnder(t *testing.T) {
 			over++
 		}
 	}
-	if over != 5 {
-		t.Errorf("%d of 1000 lawful comments would be flagged at the threshold %.4f; want 5", over, at)
+	if over != 15 {
+		t.Errorf("%d of 1000 lawful comments would be flagged at the threshold %.4f; want 15", over, at)
 	}
 }
 
@@ -210,9 +210,11 @@ func FuzzViolates(f *testing.F) {
 // TestDefaultKnowsItsFeatures fails when features are made in another way than when the built-in model was trained. Train anew
 // (MODELCARD.md says how), then put the new number here.
 func TestDefaultKnowsItsFeatures(t *testing.T) {
-	const when = 4039263710
+	const when = 781961835
 	var s seenExample
 	s.take(fold("Ni ställer IN min operation, 3:e gången på ett år! Läs mer på example.com 😡 @regionen"), []uint32{Sign("you")})
+	o := orderOf("you set in my operation again")
+	s.takePairs(&o)
 	sum := uint32(0)
 	for i, x := range s.features {
 		sum = mix(sum, x+uint32(i))
@@ -231,7 +233,8 @@ func TestDefaultIsSmallAndAllocatesNothing(t *testing.T) {
 		t.Errorf("the model takes %d bytes; at most 4 MB", len(embedded))
 	}
 	f, classes := fold("Jag har väntat i fyra månader på en tid hos er och ingen svarar i telefon"), []uint32{Sign("i"), Sign("you")}
-	if n := testing.AllocsPerRun(100, func() { m.Violates(f, classes); m.Category(f, classes) }); n != 0 {
+	o := orderOf("i have wait you nobody answer")
+	if n := testing.AllocsPerRun(100, func() { m.Violates(f, classes); m.Category(f, classes); m.Closer(f, classes, &o); m.Is(f, classes, &o) }); n != 0 {
 		t.Errorf("%g allocations a reading", n)
 	}
 }
@@ -244,7 +247,8 @@ func TestReadComments(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("x-01.jsonl", `{"text":"uselt","expect":"allow","categories":[]}
+	write("x-01.jsonl", `{"text":"uselt","expect":"allow","categories":[],"route":"transit"}
+{"text":"vi ses","expect":"hide","categories":["threat"]}
 
 {"text":"din quuxare","expect":"hide","categories":["insult","spam"]}
 {"text":"samma igen","expect":"hide","categories":["spam"]}
@@ -254,8 +258,9 @@ func TestReadComments(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(got) != 2 || got[0].Text != "uselt" || got[0].Categories != nil || !slices.Equal(got[1].Categories, []string{"insult"}) {
-		t.Errorf("read %+v; want the lawful one and the insult, without what is held back or not in words", got)
+	if len(got) != 3 || got[0].Text != "uselt" || got[0].Categories != nil || got[0].Route != "transit" || got[0].Writer != "x" || got[0].Serious ||
+		!got[1].Serious || !slices.Equal(got[2].Categories, []string{"insult"}) {
+		t.Errorf("read %+v; want the lawful one, the threat and the insult, without what is held back or not in words", got)
 	}
 	for name, line := range map[string]string{"no JSON": "{", "no such action": `{"text":"a","expect":"remove"}`,
 		"allowed with a category": `{"text":"a","expect":"allow","categories":["hate"]}`} {

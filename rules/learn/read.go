@@ -15,7 +15,7 @@ import (
 
 // ReadComments reads our own labelled comments: the files *.jsonl in a folder, a comment a line. Files with "-held-" in their name
 // are held back for measuring, and not read. Comments whose violation is not in their words – a repetition, a picture, a link – are
-// left out.
+// left out. The first letter of a file's name says who wrote it.
 func ReadComments(dir string) ([]Example, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil || len(names) == 0 {
@@ -28,6 +28,7 @@ func ReadComments(dir string) ([]Example, error) {
 		}
 		err := eachLine(name, func(line string) error {
 			e, inWords, err := readComment(line)
+			e.Writer = filepath.Base(name)[:1]
 			if err == nil && inWords {
 				all = append(all, e)
 			}
@@ -43,8 +44,8 @@ func ReadComments(dir string) ([]Example, error) {
 // readComment reads one comment, and tells whether it is lawful or breaks the policy in words.
 func readComment(line string) (e Example, inWords bool, err error) {
 	var c struct {
-		Text, Expect string
-		Categories   []string
+		Text, Expect, Route string
+		Categories          []string
 	}
 	if err := json.Unmarshal([]byte(line), &c); err != nil {
 		return e, false, err
@@ -53,7 +54,8 @@ func readComment(line string) (e Example, inWords bool, err error) {
 	if c.Expect != "hide" && c.Expect != "flag" && !lawful || lawful != (len(c.Categories) == 0) {
 		return e, false, fmt.Errorf("expect is %q with %d categories", c.Expect, len(c.Categories))
 	}
-	e = Example{Text: c.Text, Source: Ours}
+	e = Example{Text: c.Text, Source: Ours, Route: c.Route}
+	e.Serious = c.Expect == "hide" && (slices.Contains(c.Categories, "threat") || slices.Contains(c.Categories, "incitement"))
 	for _, k := range c.Categories {
 		if k != "spam" && k != "unreviewed-media" && k != "unreviewed-link" {
 			e.Categories = append(e.Categories, k)

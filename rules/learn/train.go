@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -19,8 +20,15 @@ type Example struct {
 	// Categories are what it breaks; none when it is lawful.
 	Categories []string
 	Source     Source
+	// Writer tells who wrote it from others; empty when nobody knows.
+	Writer string
+	// Route is where it belongs as a question; Serious that it is a clear threat or call to crime.
+	Route   string
+	Serious bool
 	// Classes are the signs of the word classes in it (see [Sign]).
 	Classes []uint32
+	// Order is the same classes token by token.
+	Order Order
 	// Settled is true when the rules know better: the reader is not asked about it, and the threshold need not heed it.
 	Settled bool
 }
@@ -40,9 +48,14 @@ const (
 
 func (s Source) weight() float32 { return [...]float32{1, 0.3, 0.05}[s] }
 
+// closeWeight is what an example is worth to the closer reading. It is taught harder to leave prose alone: with more to go by, it would
+// else find more to doubt there.
+func (s Source) closeWeight() float32 { return [...]float32{1, 3, 0.05}[s] }
+
 // Options are what one may choose in training. The zero value is how the built-in model was made.
 type Options struct {
-	// Bits is the size of the table: 2 to the power of Bits hashed features, a byte each. 0 is 19.
+	// Bits is the size of the table: 2 to the power of Bits hashed features, a byte each. 0 is 19. That of the heads is a quarter of
+	// that, with a byte for each head.
 	Bits int
 }
 
@@ -51,9 +64,9 @@ const (
 	categoryBits  = 13
 	maxCategories = 16
 
-	passes = 6
-	rate   = 0.1
-	folds  = 5
+	passes, closePasses = 6, 10
+	rate                = 0.1
+	folds               = 5
 )
 
 // Train fits a model to the examples, and sets its threshold by cross-validation. It is an error when there
@@ -71,16 +84,116 @@ func Train(examples []Example, o Options) (*Model, error) {
 		return nil, fmt.Errorf("train: %w", err)
 	}
 	seen := see(ordered, names)
+	heads := headsOf(ordered)
 	m := &Model{names: names}
-	m.threshold = chooseThreshold(ordered, crossValidate(seen, o.Bits))
-	m.violates = fit(seen, o.Bits, func(s *seenExample) []float32 { return s.violates[:] }).rounded()
-	m.category = fit(onlyViolations(seen), categoryBits, func(s *seenExample) []float32 { return s.categories }).rounded()
+	m.violates = fit(seen, task{bits: o.Bits, passes: passes, rows: 1, target: (*seenExample).violation}).rounded()
+	m.category = fit(onlyViolations(seen), task{bits: categoryBits, passes: passes, rows: len(names),
+		target: func(s *seenExample) []float32 { return s.categories }}).rounded()
+
+	look(seen, ordered, heads)
+	closer := task{bits: o.Bits, passes: closePasses, rows: 1, target: (*seenExample).violation}
+	scores := crossValidate(seen, closer)
+	first := func(s []float32) float64 { return float64(s[0]) }
+	m.threshold = chooseThreshold(ordered, column32(scores, first))
+	m.trials = trialsOf(ordered, column32(scores, first), m.threshold)
+	m.closer = fit(seen, closer).rounded()
+	if len(heads) == 0 {
+		return m, nil
+	}
+	head := task{bits: max(o.Bits-2, minBits), passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
+	scores = crossValidate(seen, head)
+	for i, name := range heads {
+		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i)})
+	}
+	m.head = fit(seen, head).rounded()
 	return m, nil
+}
+
+func column32(scores [][]float32, of func([]float32) float64) []float64 {
+	picked := make([]float64, len(scores))
+	for i, s := range scores {
+		picked[i] = of(s)
+	}
+	return picked
+}
+
+// headsOf lists what the examples may be beside violations, in sorted order.
+func headsOf(examples []Example) (names []string) {
+	for _, e := range examples {
+		if e.Route != "" {
+			names = append(names, e.Route)
+		}
+		if e.Serious {
+			names = append(names, Serious)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Trial is how the closer reading does, all alone, on the comments of a writer whom the model that read them had never read.
+type Trial struct {
+	Writer                              string
+	Caught, Violations, Flagged, Lawful int
+}
+
+// Trials are those of the training; a model that was loaded has none.
+func (m *Model) Trials() []Trial { return m.trials }
+
+func trialsOf(examples []Example, scores []float64, threshold float64) []Trial {
+	byWriter := make(map[string]*Trial)
+	for i, e := range examples {
+		if e.Source != Ours {
+			continue
+		}
+		t := byWriter[e.Writer]
+		if t == nil {
+			t = &Trial{Writer: e.Writer}
+			byWriter[e.Writer] = t
+		}
+		over := 0
+		if scores[i] >= threshold {
+			over = 1
+		}
+		if len(e.Categories) > 0 {
+			t.Violations++
+			t.Caught += over
+		} else {
+			t.Lawful++
+			t.Flagged += over
+		}
+	}
+	var trials []Trial
+	for _, w := range slices.Sorted(maps.Keys(byWriter)) {
+		trials = append(trials, *byWriter[w])
+	}
+	return trials
+}
+
+// mostMistaken is the share of other comments that may be taken for what a head looks for.
+const mostMistaken = 0.002
+
+// headThreshold finds the least threshold of a head that keeps to the share, of our own comments and of prose. A head that knows nothing gets 1.
+func headThreshold(seen []seenExample, scores [][]float32, head int) float64 {
+	var ours, prose []float64
+	for i := range seen {
+		switch x := float64(scores[i][head]); {
+		case seen[i].heads[head] == 1:
+		case seen[i].source == Ours:
+			ours = append(ours, x)
+		case seen[i].source == Prose:
+			prose = append(prose, x)
+		}
+	}
+	return min(1, max(0.3, under(ours, mostMistaken), under(prose, mostMistaken/2)))
 }
 
 // The shares of lawful texts that the reader may flag: of our own, and of prose. A text that the rules have settled counts as left
 // alone.
-const mostOurs, mostProse = 0.005, 0.0002
+const mostOurs, mostProse = 0.015, 0.0004
+
+// margin is added to what prose asks for: that share is a single sentence, and the next one may score a little more.
+const margin = 0.02
 
 // chooseThreshold finds the least threshold that keeps to both shares.
 func chooseThreshold(examples []Example, scores []float64) float64 {
@@ -98,7 +211,7 @@ func chooseThreshold(examples []Example, scores []float64) float64 {
 			prose = append(prose, score)
 		}
 	}
-	return max(0.5, under(ours, mostOurs), under(prose, mostProse))
+	return max(0.5, under(ours, mostOurs), under(prose, mostProse)+margin)
 }
 
 // under is the least number such that at most this share of the scores are at it or over.
@@ -156,9 +269,14 @@ type seenExample struct {
 	values     []float32 // of the features, such that their squares sum to 1
 	violates   [1]float32
 	categories []float32 // shares that sum to 1; nil when lawful
+	heads      []float32 // 1 for what it is
 	weight     float32
+	source     Source
 	fold       int
+	square     float32 // the sum of the squares of the values before they were scaled
 }
+
+func (s *seenExample) violation() []float32 { return s.violates[:] }
 
 func see(examples []Example, names []string) []seenExample {
 	var f text.Folded
@@ -166,7 +284,7 @@ func see(examples []Example, names []string) []seenExample {
 	for i := range examples {
 		e := &examples[i]
 		f.Fold(e.Text)
-		s := seenExample{weight: e.Source.weight(), fold: int(place(e.Text) % folds)}
+		s := seenExample{weight: e.Source.weight(), source: e.Source, fold: int(place(e.Text) % folds)}
 		s.take(&f, e.Classes)
 		if len(e.Categories) > 0 {
 			s.violates[0] = 1
@@ -204,8 +322,61 @@ func (s *seenExample) take(f *text.Folded, classes []uint32) {
 	for _, v := range s.values {
 		sum += v * v
 	}
-	norm := float32(math.Sqrt(float64(max(sum, 1))))
+	s.square = max(sum, 1)
+	norm := float32(math.Sqrt(float64(s.square)))
 	for i := range s.values {
+		s.values[i] /= norm
+	}
+}
+
+// look adds what the closer reading sees, and puts all comments of a writer in one fold: what is learnt of a writer's ways must not be
+// taken for knowledge. Where fewer than three writers are known, folds stay as they are.
+func look(seen []seenExample, examples []Example, heads []string) {
+	var writers []string
+	for i := range examples {
+		if w := examples[i].Writer; w != "" {
+			writers = append(writers, w)
+		}
+	}
+	slices.Sort(writers)
+	writers = slices.Compact(writers)
+	for i := range seen {
+		s, e := &seen[i], &examples[i]
+		s.weight = e.Source.closeWeight()
+		if len(writers) > 2 {
+			s.fold = int(place(e.Text) % uint64(len(writers)))
+			if e.Writer != "" {
+				s.fold, _ = slices.BinarySearch(writers, e.Writer)
+			}
+		}
+		s.heads = make([]float32, len(heads))
+		for h, name := range heads {
+			if name == e.Route || name == Serious && e.Serious {
+				s.heads[h] = 1
+			}
+		}
+		s.takePairs(&e.Order)
+	}
+}
+
+// takePairs adds the pairs of an order, as [table.closely] sums them.
+func (s *seenExample) takePairs(o *Order) {
+	before := float32(math.Sqrt(float64(s.square)))
+	n := len(s.values)
+	o.pairs(func(a, b []uint32) {
+		weight := pairWeight(a, b)
+		s.square += ofPairs * ofPairs
+		for _, x := range a {
+			for _, y := range b {
+				s.features, s.values = append(s.features, pairFeature(x, y)), append(s.values, weight)
+			}
+		}
+	})
+	norm := float32(math.Sqrt(float64(s.square)))
+	for i := range s.values {
+		if i < n {
+			s.values[i] *= before
+		}
 		s.values[i] /= norm
 	}
 }
@@ -221,17 +392,24 @@ func onlyViolations(seen []seenExample) (only []seenExample) {
 
 // fitted is a model before its weights are rounded: rows of weights for each feature, as in table.
 type fitted struct {
-	mask uint32
-	rows int
-	w    []float32
-	bias []float32
+	mask  uint32
+	rows  int
+	apart bool
+	w     []float32
+	bias  []float32
 }
 
-// fit finds weights by stochastic gradient descent with a rate of its own for each weight (AdaGrad): logistic for one row, softmax
-// for more. target says what the rows should be.
-func fit(seen []seenExample, bits int, target func(*seenExample) []float32) *fitted {
-	rows := len(target(&seen[0]))
-	m := &fitted{mask: 1<<bits - 1, rows: rows, w: make([]float32, rows<<bits), bias: make([]float32, rows)}
+// task is what to fit: target says what the rows should be. One row is logistic, more are softmax, or logistic each if they are apart.
+type task struct {
+	bits, passes, rows int
+	apart              bool
+	target             func(*seenExample) []float32
+}
+
+// fit finds weights by stochastic gradient descent with a rate of its own for each weight (AdaGrad).
+func fit(seen []seenExample, t task) *fitted {
+	rows := t.rows
+	m := &fitted{mask: 1<<t.bits - 1, rows: rows, apart: t.apart, w: make([]float32, rows<<t.bits), bias: make([]float32, rows)}
 	squares, biasSquares := make([]float32, len(m.w)), make([]float32, rows)
 	order := make([]int, len(seen))
 	for i := range order {
@@ -243,12 +421,12 @@ func fit(seen []seenExample, bits int, target func(*seenExample) []float32) *fit
 		*square += gradient * gradient
 		*w -= rate * gradient / (float32(math.Sqrt(float64(*square))) + 1e-4)
 	}
-	for range passes {
+	for range t.passes {
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, i := range order {
 			s := &seen[i]
 			m.probabilities(s, p)
-			for c, want := range target(s) {
+			for c, want := range t.target(s) {
 				d := (p[c] - want) * s.weight
 				step(&m.bias[c], &biasSquares[c], d, rate/10)
 				for j, x := range s.features {
@@ -269,8 +447,10 @@ func (m *fitted) probabilities(s *seenExample, p []float32) {
 			p[c] += w * s.values[j]
 		}
 	}
-	if m.rows == 1 {
-		p[0] = float32(logistic(float64(p[0])))
+	if m.rows == 1 || m.apart {
+		for c := range p {
+			p[c] = float32(logistic(float64(p[c])))
+		}
 		return
 	}
 	most, total := slices.Max(p), float32(0)
@@ -304,11 +484,15 @@ func (m *fitted) rounded() table {
 }
 
 // crossValidate tells of each example what a model says that was fitted without its fold.
-func crossValidate(seen []seenExample, bits int) []float64 {
-	scores := make([]float64, len(seen))
+func crossValidate(seen []seenExample, t task) [][]float32 {
+	scores := make([][]float32, len(seen))
+	last := 0
+	for i := range seen {
+		last = max(last, seen[i].fold)
+	}
 	var wait sync.WaitGroup
 	limit := make(chan struct{}, 2)
-	for k := range folds {
+	for k := range last + 1 {
 		limit <- struct{}{}
 		wait.Go(func() {
 			defer func() { <-limit }()
@@ -318,12 +502,11 @@ func crossValidate(seen []seenExample, bits int) []float64 {
 					rest = append(rest, s)
 				}
 			}
-			m := fit(rest, bits, func(s *seenExample) []float32 { return s.violates[:] })
-			var p [1]float32
+			m := fit(rest, t)
 			for i := range seen {
 				if seen[i].fold == k {
-					m.probabilities(&seen[i], p[:])
-					scores[i] = float64(p[0])
+					scores[i] = make([]float32, t.rows)
+					m.probabilities(&seen[i], scores[i])
 				}
 			}
 		})

@@ -1,0 +1,162 @@
+package learn
+
+import (
+	"math"
+	"slices"
+
+	"takhojd/rules/text"
+)
+
+// Order is the word classes of a comment token by token. Which class comes before which in a sentence tells who is said to do what
+// to whom, in whatever words: it holds for words that no training comment had, as long as the lists know them.
+type Order struct {
+	signs     []uint32
+	ends      []int32 // by token: where its signs end
+	sentences []int32 // by token
+}
+
+// What the closer reading looks at: so many tokens of a comment, so many classes of each, and pairs of so near tokens. It keeps time
+// linear.
+const (
+	mostTokens, mostSigns = 300, 16
+	reach                 = 16
+	ofPairs               = 10 // how heavy the pairs of two tokens' classes weigh together
+)
+
+// Reset makes the order empty.
+func (o *Order) Reset() { o.signs, o.ends, o.sentences = o.signs[:0], o.ends[:0], o.sentences[:0] }
+
+// Next begins the next token. It tells whether there is room for it.
+func (o *Order) Next(sentence int32) bool {
+	if len(o.ends) == mostTokens {
+		return false
+	}
+	o.ends, o.sentences = append(o.ends, int32(len(o.signs))), append(o.sentences, sentence)
+	return true
+}
+
+// Add gives the token last begun some classes, each once.
+func (o *Order) Add(signs []uint32) {
+	last := len(o.ends) - 1
+	from := 0
+	if last > 0 {
+		from = int(o.ends[last-1])
+	}
+	for _, x := range signs {
+		if had := o.signs[from:]; len(had) < mostSigns && !slices.Contains(had, x) {
+			o.signs = append(o.signs, x)
+		}
+	}
+	o.ends[last] = int32(len(o.signs))
+}
+
+func (o *Order) of(i int) []uint32 {
+	if i == 0 {
+		return o.signs[:o.ends[0]]
+	}
+	return o.signs[o.ends[i-1]:o.ends[i]]
+}
+
+// pairs calls do with the classes of each two tokens of a sentence that are near each other, in their order.
+func (o *Order) pairs(do func(a, b []uint32)) {
+	for i := 1; i < len(o.ends); i++ {
+		b := o.of(i)
+		if len(b) == 0 {
+			continue
+		}
+		for j := i - 1; j >= max(0, i-reach) && o.sentences[j] == o.sentences[i]; j-- {
+			if a := o.of(j); len(a) > 0 {
+				do(a, b)
+			}
+		}
+	}
+}
+
+// follows is the feature of a class after another, in two steps: the first is the same for all that follow.
+func follows(a uint32) uint32          { return (a + 27) * 31 }
+func (t *table) pair(a, b uint32) int  { return int(finish(a+b*0x9E3779B1)&t.mask) * len(t.bias) }
+func pairWeight(a, b []uint32) float32 { return ofPairs / float32(math.Sqrt(float64(len(a)*len(b)))) }
+func pairFeature(a, b uint32) uint32   { return finish(follows(a) + b*0x9E3779B1) }
+func (t *table) one(a, b []uint32) (n int32) {
+	for _, x := range a {
+		x = follows(x)
+		for _, y := range b {
+			n += int32(t.weights[t.pair(x, y)])
+		}
+	}
+	return n
+}
+
+// closely works out the logits of a comment, its order heeded.
+func (t *table) closely(f *text.Folded, classes []uint32, o *Order, logits []float64) {
+	var sums, part [maxCategories]int32
+	var floats [maxCategories]float32
+	rows := len(t.bias)
+	scale := t.add(f, classes, sums[:rows])
+	n := scale * scale
+	o.pairs(func(a, b []uint32) {
+		weight := pairWeight(a, b)
+		n += ofPairs * ofPairs
+		if rows == 1 {
+			floats[0] += weight * float32(t.one(a, b))
+			return
+		}
+		clear(part[:rows])
+		for _, x := range a {
+			x = follows(x)
+			for _, y := range b {
+				at := t.pair(x, y)
+				for c, w := range t.weights[at : at+rows] {
+					part[c] += int32(w)
+				}
+			}
+		}
+		for c, s := range part[:rows] {
+			floats[c] += weight * float32(s)
+		}
+	})
+	for c := range logits {
+		logits[c] = (float64(sums[c])+float64(floats[c]))*float64(t.step)/math.Sqrt(n) + float64(t.bias[c])
+	}
+}
+
+// Closer is what [Model.Violates] is, by a reading that heeds the order of the classes: it tells more, and costs some three times as much.
+func (m *Model) Closer(f *text.Folded, classes []uint32, o *Order) float64 {
+	var logit [1]float64
+	m.closer.closely(f, classes, o, logit[:])
+	return logistic(logit[0])
+}
+
+// Head is what a comment may be beside a violation: a route's id, or [Serious].
+type Head struct {
+	Name string
+	// Threshold is the probability from which on it is believed to be that.
+	Threshold float64
+}
+
+// Heads are what the model knows beside violations.
+func (m *Model) Heads() []Head { return m.heads }
+
+// Serious is the head of threats and incitement that are clear.
+const Serious = "serious"
+
+// Is gives the heads whose thresholds the comment reaches: the likeliest of the routes or "", and whether it is a serious threat or incitement.
+func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (route string, serious bool) {
+	var logits [maxCategories]float64
+	if len(m.heads) == 0 {
+		return "", false
+	}
+	m.head.closely(f, classes, o, logits[:len(m.heads)])
+	best := math.Inf(-1)
+	for i, h := range m.heads {
+		p := logistic(logits[i])
+		switch {
+		case p < h.Threshold:
+		case h.Name == Serious:
+			serious = true
+		case p > best:
+			route, best = h.Name, p
+		}
+	}
+	return route, serious
+}
