@@ -2,6 +2,7 @@ package moderation
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -325,7 +326,11 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return o
 	}
 	if now.Revision() != j.revision {
-		return outcome{result: "stale", reread: &now}
+		o := outcome{result: "stale", reread: &now}
+		if now.Hidden { // by a colleague, or by an attempt of ours whose answer was lost
+			o.state = Hidden
+		}
+		return o
 	}
 	if err := m.keepMedia(ctx, c, j, now); err != nil {
 		return outcome{err: err}
@@ -467,8 +472,17 @@ func (w *walk) finish(j job, o outcome) error {
 		if err := w.turnBack(c, j, o); err != nil {
 			return err
 		}
+	} else if o.state == Standing {
+		if err := w.seenAgain(c); err != nil {
+			return err
+		}
 	}
 	if o.reread != nil {
+		if o.state == Hidden && o.reread.Revision() == c.revision { // judged already, and that as if it stood
+			if err := w.cameBack(c); err != nil {
+				return err
+			}
+		}
 		w.inbox = true
 		return w.m.inbox.PutWithin(w.tx, platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: "reread"}, w.now)
 	}
@@ -505,6 +519,24 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 	}
 	return w.m.archive.Add(w.tx, j.record, archive.KindOutcome, archive.Outcome{Action: j.action, Result: o.result,
 		At: w.now.UTC().Truncate(time.Microsecond), Comment: o.reply, Effect: w.effect(j, o)})
+}
+
+// seenAgain closes the question whether a comment that was edited while it was hidden may be seen again: it is seen, and what it says now is
+// allowed.
+func (w *walk) seenAgain(c *comment) error {
+	d, err := w.decisionOn(c)
+	if err != nil || d.action != Allow && d.action != Restore && d.action != Route {
+		return err
+	}
+	var why string
+	err = w.tx.QueryRow(`SELECT why FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&why)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && Why(why) != EditedWhy {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return w.closeFlags(c, "takhojd")
 }
 
 // effect says truthfully what the platform does with a hidden comment.

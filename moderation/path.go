@@ -240,6 +240,9 @@ func (w *walk) takenBefore(c *comment, received time.Time) error {
 		if err := w.write(d); err != nil {
 			return err
 		}
+		if err := w.closeFlagsExcept(c, Escalation, "platform"); err != nil { // a colleague has decided
+			return err
+		}
 	case Removed:
 		if err := w.lastWords(c); err != nil {
 			return err
@@ -277,6 +280,12 @@ func olderThanKnown(c *comment, e platforms.Event) bool {
 // reconcile takes a comment told again. A full reading also tells whether it is hidden, which webhooks may have missed.
 func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) error {
 	w.m.metrics.duplicates.Inc()
+	if e.At.After(c.revisedAt) {
+		c.revisedAt = e.At // edited away and back: what it said in between may be told later, and is known to be older
+		if err := w.save(c); err != nil {
+			return err
+		}
+	}
 	if e.Via != viaBackfill || c.state == Deleted || c.state == Removed || e.Comment.Hidden == (c.state == Hidden) ||
 		w.m.Capabilities(c.ref.Channel).HidesUntold {
 		return nil
@@ -474,7 +483,7 @@ func (w *walk) gone(c *comment, e platforms.Event, received time.Time) error {
 	if c.state == Deleted || c.state == Removed {
 		return nil
 	}
-	if deleting, err := w.acted(c, "delete"); err != nil || deleting {
+	if deleting, err := w.acted(c, "delete", e.At); err != nil || deleting {
 		return err // the echo of our own deletion
 	}
 	c.state, c.stateAt, c.stateBy = Removed, e.At, "platform"
@@ -505,20 +514,27 @@ func (w *walk) gone(c *comment, e platforms.Event, received time.Time) error {
 // tools.
 func (w *walk) shown(c *comment, e platforms.Event, received time.Time) error {
 	if c.id == 0 {
-		c.stateBy = "platform"
+		c.stateAt, c.stateBy = e.At, "platform"
 		if e.Kind == platforms.Hidden {
-			c.state, c.stateAt = Hidden, e.At
+			c.state = Hidden
 		}
 		if err := w.insert(c, received); err != nil {
 			return err
 		}
 		return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
 	}
-	action := "hide"
+	action, want := "hide", Hidden
 	if e.Kind == platforms.Restored {
-		action = "restore"
+		action, want = "restore", Standing
 	}
-	if ours, err := w.acted(c, action); err != nil || ours {
+	if c.state == want {
+		if !e.At.After(c.stateAt) {
+			return nil
+		}
+		c.stateAt = e.At // what is told later, and was before this, is known to be late
+		return w.save(c)
+	}
+	if ours, err := w.acted(c, action, e.At); err != nil || ours {
 		return err
 	}
 	if e.At.Truncate(time.Second).Before(c.stateAt.Truncate(time.Second)) {
@@ -538,6 +554,16 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 		return nil
 	}
 	c.state, c.stateAt, c.stateBy = want, e.At, "platform"
+	ofTheseWords := !e.At.Truncate(time.Second).Before(c.revisedAt.Truncate(time.Second))
+	if want == Standing && !ofTheseWords { // what it says now nobody has let stand
+		if err := w.save(c); err != nil {
+			return err
+		}
+		if err := w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via); err != nil {
+			return err
+		}
+		return w.cameBack(c)
+	}
 	d := &decision{comment: c, byKind: "platform", action: Restore, received: received}
 	if err := w.number(d); err != nil {
 		return err
@@ -551,6 +577,11 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 		}
 	} else {
 		c.violationAt = time.Time{}
+	}
+	if ofTheseWords {
+		if err := w.overrule(c, d); err != nil {
+			return err
+		}
 	}
 	if err := w.write(d); err != nil {
 		return err
@@ -573,8 +604,11 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 	return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
 }
 
-// acted tells whether we did, or are about to do, what the platform now tells of.
-func (w *walk) acted(c *comment, action string) (bool, error) {
+// clocks is how far the platform's clock and ours may be apart: what we did longer ago than that before an event is not what it tells of.
+const clocks = 10 * time.Second
+
+// acted tells whether we did, or are about to do, what the platform now tells of, and says happened at a time.
+func (w *walk) acted(c *comment, action string, at time.Time) (bool, error) {
 	if c.id == 0 {
 		return false, nil
 	}
@@ -582,11 +616,14 @@ func (w *walk) acted(c *comment, action string) (bool, error) {
 	if c.stateBy == "platform" && c.stateAt.After(since) {
 		since = c.stateAt // a colleague has changed it after us: this is not what we did before that
 	}
+	if at = at.Add(-clocks); at.After(since) {
+		since = at
+	}
 	var n int
 	// What a person called off while it was being done counts too, until its outcome is written. What nobody has tried yet, and
 	// must wait until it can no longer be taken back, can't be what the platform tells of.
 	err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND action = $2 AND (state = 'waiting' AND (attempts > 0 OR not_before <= $5)
-		OR state = 'done' AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4 = 1)`,
+		OR state = 'done' AND result IN ('done', 'already') AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4 = 1)`,
 		c.id, action, since, w.m.outbox.working(c.id), w.now).Scan(&n)
 	return n > 0, err
 }

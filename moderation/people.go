@@ -398,6 +398,11 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 		if err := w.addDecision(c, d); err != nil {
 			return err
 		}
+		if c.state == Hidden { // who is referred elsewhere is let stand, too
+			if err := w.enqueue(d, "restore", "", 0); err != nil {
+				return err
+			}
+		}
 		if err := w.enqueueReply(d, r); err != nil {
 			return err
 		}
