@@ -67,7 +67,7 @@ func newEcho(t *testing.T, platform string) *echo {
 			answer = map[string]any{"error": "InvalidRequest", "message": said}
 		}
 		text, _ := json.Marshal(answer)
-		status := []int{500, 400, 403, 502, 200, 404}[n%6]
+		status := []int{500, 400, 307, 403, 502, 302, 200, 404}[n%8] // who follows a redirect says the host's name
 		if n%7 == 0 {
 			text = []byte(`{"data": "` + mark + `", "` + mark + `": ` + said) // no JSON
 		}
