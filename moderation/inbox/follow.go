@@ -170,19 +170,50 @@ func (in *Inbox) come(ctx context.Context, refs []reference, work Work) {
 
 // named reads the events of the comments that references name, in the order in which they came: two processes that took two events of
 // a comment may tell of them in the other order, and then both stand in the table. What no longer stands there was worked on.
+//
+// It asks twice, and says "dead < 1" for "dead = 0", so that PostgreSQL goes by the one index that finds a comment's events: by those of what
+// is not dead it would read all that waits in a channel, which is much just when it matters.
 func (in *Inbox) named(ctx context.Context, refs []reference, channels []string) ([]Entry, error) {
-	args := []any{in.cfg.Now()}
-	var ids strings.Builder
-	size := 1
-	for size < len(refs) {
-		size *= 8 // few lengths, few statements to prepare
+	rows := make([]any, len(refs))
+	for i, r := range refs {
+		rows[i] = r.row
 	}
-	for i := range size {
-		args = append(args, refs[min(i, len(refs)-1)].row)
-		fmt.Fprintf(&ids, ", $%d", len(args))
+	list, args := oneOf(rows, nil)
+	var comments []any
+	err := in.db.View(ctx, func(tx *store.Tx) error {
+		found, err := tx.Query(`SELECT DISTINCT comment_id FROM inbox WHERE id IN (`+list+`)`, args...)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			var comment string
+			if err := found.Scan(&comment); err != nil {
+				return err
+			}
+			comments = append(comments, comment)
+		}
+		return found.Err()
+	})
+	if err != nil || len(comments) == 0 {
+		return nil, err
 	}
+	list, args = oneOf(comments, []any{in.cfg.Now()})
 	mine, args := among(channels, args)
-	return in.read(ctx, `SELECT id, event, received_at, attempts FROM inbox
-		JOIN (SELECT DISTINCT channel AS of_channel, comment_id AS of_comment FROM inbox WHERE id IN (`+ids.String()[2:]+`)) AS named
-		ON channel = of_channel AND comment_id = of_comment WHERE dead = 0 AND not_before <= $1`+mine+` ORDER BY id`, args)
+	return in.read(ctx, `SELECT id, event, received_at, attempts FROM inbox WHERE dead < 1 AND not_before <= $1 AND comment_id IN (`+list+`)`+mine+
+		` ORDER BY id`, args)
+}
+
+// oneOf lists values as arguments after those given. It repeats the last of them: few lengths, few statements to prepare.
+func oneOf(values, args []any) (list string, all []any) {
+	size := 1
+	for size < len(values) {
+		size *= 8
+	}
+	var b strings.Builder
+	for i := range size {
+		args = append(args, values[min(i, len(values)-1)])
+		fmt.Fprintf(&b, ", $%d", len(args))
+	}
+	return b.String()[2:], args
 }

@@ -284,13 +284,14 @@ func TestAFlushedRedisLosesNothing(t *testing.T) {
 			put(t, ingest.in, numbered("c", "x", 200), numbered("d", "y", 200))
 			done.once(t, 2, 201)
 			await(t, "the streams tell again", func() bool { return ingest.counted(t, "stream_added_total") > before })
+			await(t, "the worker reads them", func() bool { return worker.counted(t, "redis_up") == 1 })
 		})
 	}
 }
 
 func TestARedisThatIsKilledLosesNothing(t *testing.T) {
 	db := storetest.Open(t)
-	ingest, worker := join(t, db, t.Name(), plain), join(t, db, t.Name(), plain, "c")
+	ingest, worker := joinSweeping(t, db, t.Name(), plain, time.Hour), joinSweeping(t, db, t.Name(), plain, time.Hour, "c")
 	done := &ledger{db: db}
 	worker.run(t, done.work)
 	n := 0
@@ -317,7 +318,7 @@ func TestARedisThatIsKilledLosesNothing(t *testing.T) {
 
 func TestARedisThatStandsStillHoldsUpNobody(t *testing.T) {
 	db := storetest.Open(t)
-	ingest, worker := join(t, db, t.Name(), plain), join(t, db, t.Name(), plain, "c")
+	ingest, worker := joinSweeping(t, db, t.Name(), plain, time.Hour), joinSweeping(t, db, t.Name(), plain, time.Hour, "c")
 	done := &ledger{db: db}
 	worker.run(t, done.work)
 	put(t, ingest.in, numbered("c", "x", 0))
@@ -360,6 +361,7 @@ func TestTheLivingClaimWhatTheDeadWereGiven(t *testing.T) {
 		<-dying.Done()
 		return errors.New("dead")
 	})
+	t.Cleanup(die)
 	done := &ledger{db: db}
 	living.run(t, done.work)
 	events := []platforms.Event{}
@@ -406,7 +408,7 @@ func TestAStreamIsNotBelieved(t *testing.T) {
 	worker := joinSweeping(t, db, t.Name(), plain, time.Hour, "c")
 	c, key := client(t, plain), "takhojd:{"+t.Name()+"/c}:inbox"
 	silent := inbox.New(db, config()) // tells no stream
-	for i := range 40 {
+	for i := range 150 {              // more than a batch
 		put(t, silent, numbered("c", "x", i), numbered("other", "z", i))
 	}
 	rows := map[string][]int64{}
@@ -439,16 +441,16 @@ func TestAStreamIsNotBelieved(t *testing.T) {
 	settled(t, c, key)
 	got := done.all()
 	var want []string
-	for i := range 40 {
+	for i := range 150 {
 		want = append(want, fmt.Sprintf("x/%d", i))
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("worked on: %v", got)
 	}
 	worker.has("c", "other")
-	put(t, silent, numbered("other", "z", 40))
+	put(t, silent, numbered("other", "z", 150))
 	worker.in.Wake()
-	await(t, "the other channel's are still there", func() bool { return len(done.all()) == 81 })
+	await(t, "the other channel's are still there", func() bool { return len(done.all()) == 301 })
 }
 
 func TestWhatIsDoneTwiceIsDoneOnce(t *testing.T) {
