@@ -1,0 +1,194 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"takhojd/moderation/inbox"
+	"takhojd/moderation/store"
+	"takhojd/rules"
+)
+
+// What the Moderator and the people do.
+
+// inbox lets the Moderator take what waits, as the inbox's worker does: a batch at once, and one by one when that fails.
+func (w *world) inbox() {
+	w.completeErr = w.fault()
+	w.run(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		looked := 0
+		once := inbox.New(w.db, inbox.Config{Backoff: 1, BackoffMax: 1, Attempts: 4, Now: w.now, Log: zap.NewNop(), Mine: func() []string {
+			if looked++; looked > 1 {
+				cancel()
+			}
+			return []string{w.channel.ID}
+		}})
+		w.completing = true
+		defer func() { w.completing = false }()
+		once.Run(ctx, w.m.work)
+	})
+}
+
+// outbox lets the Moderator do one of the jobs that are due: several may be under way at once, in any order.
+func (w *world) outbox() (did bool) {
+	w.run(func() {
+		jobs, _, err := w.m.outbox.due(context.Background())
+		w.must(err, "due")
+		jobs = w.ours(jobs)
+		if len(jobs) == 0 {
+			return
+		}
+		j := jobs[w.pick("job", len(jobs))]
+		if !w.m.outbox.begin(j) {
+			return
+		}
+		if w.depth == 1 {
+			w.calm = true
+		}
+		w.m.outbox.do(context.Background(), j)
+		w.m.outbox.end(j)
+		did = true
+	})
+	return did
+}
+
+func (w *world) ours(jobs []job) (ours []job) {
+	for _, j := range jobs {
+		if j.channel == w.channel.ID {
+			ours = append(ours, j)
+		}
+	}
+	return ours
+}
+
+// row is a comment as the books have it.
+type row struct {
+	id       int64
+	name     string
+	text     string
+	revision string
+	state    State
+	own      bool
+	stateBy  string
+}
+
+func (w *world) rows() (rows []row) {
+	err := w.db.View(context.Background(), func(tx *store.Tx) error {
+		found, err := tx.Query(`SELECT id, comment_id, text, revision, state, own, state_by FROM comments WHERE channel = $1 ORDER BY id`, w.channel.ID)
+		if err != nil {
+			return err
+		}
+		defer found.Close()
+		for found.Next() {
+			var r row
+			if err := found.Scan(&r.id, &r.name, &r.text, &r.revision, (*string)(&r.state), &r.own, &r.stateBy); err != nil {
+				return err
+			}
+			rows = append(rows, r)
+		}
+		return found.Err()
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return rows
+}
+
+var peoplesActions = []Action{Allow, Hide, Restore, Delete, Block, Escalate, Route, Opinion, Reply, Mute, Report}
+
+// decide lets a person decide on a comment as the books have it.
+func (w *world) decide() {
+	rows := w.rows()
+	if len(rows) == 0 {
+		return
+	}
+	c := rows[w.pick("which", len(rows))]
+	w.serial++
+	r := Resolution{Comment: c.id, Revision: c.revision, Action: peoplesActions[w.pick("action", len(peoplesActions))], By: []string{"anna", "bea"}[w.pick("who", 2)],
+		Reason: "prövning"}
+	if r.Action == Route {
+		r.Route = rules.Medical
+	}
+	if answer := w.pick("answer", 3); r.Action == Reply || answer > 0 && (r.Action == Hide || r.Action == Delete || r.Action == Block || r.Action == Route) {
+		r.Reply, r.Private = fmt.Sprintf("Svar %d", w.serial), answer == 2
+	}
+	w.run(func() {
+		d, err := w.m.Resolve(context.Background(), r)
+		if w.dead || errors.Is(err, ErrInvalid) || errors.Is(err, ErrClaimed) || c.revision == "" && errors.Is(err, ErrStale) {
+			return
+		}
+		w.must(err, "decide")
+		w.made = append(w.made, d)
+	})
+}
+
+// undo takes back one of the latest decisions.
+func (w *world) undo() {
+	if len(w.made) == 0 {
+		return
+	}
+	d := w.made[len(w.made)-1-w.pick("decision", min(2, len(w.made)))]
+	w.run(func() {
+		err := w.m.Undo(context.Background(), d.ID, d.By)
+		if err == nil || errors.Is(err, ErrTooLate) {
+			return
+		}
+		w.must(err, "undo")
+	})
+}
+
+// read reads the channel in full.
+func (w *world) read() {
+	w.run(func() {
+		err := w.m.readChannel(context.Background(), w.channel, w)
+		w.must(err, "read")
+	})
+}
+
+// retryDead lets a dead letter be tried again.
+func (w *world) retryDead() {
+	w.run(func() {
+		dead, err := w.m.DeadLetters(context.Background())
+		w.must(err, "dead letters")
+		for _, d := range dead {
+			if d.Channel == w.channel.ID || d.Box == "inbox" {
+				w.must(w.m.Retry(context.Background(), d.Box, d.ID, "anna"), "retry")
+				return
+			}
+		}
+	})
+}
+
+func (w *world) setPolicy() {
+	w.run(func() { w.m.SetPolicy(w.policies[w.pick("policy", len(w.policies))]) })
+}
+
+// fallBack lets people have overturned a rule too often, or upheld it since.
+func (w *world) fallBack() {
+	upheld := 100 + 890*w.pick("upheld", 2)
+	err := w.db.Update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`UPDATE rule_records SET reviewed = 1000, upheld = $1`, upheld)
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) closePost() {
+	rows := w.rows()
+	if len(rows) == 0 {
+		return
+	}
+	action := []Action{Close, Open}[w.pick("close", 2)]
+	w.run(func() {
+		err := w.m.CloseComments(context.Background(), rows[0].id, action, "anna", "")
+		if !errors.Is(err, ErrInvalid) {
+			w.must(err, "close")
+		}
+	})
+}

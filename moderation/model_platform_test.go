@@ -1,0 +1,373 @@
+package moderation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"takhojd/archive"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// What the world does, and the platform that the Moderator sees of it.
+
+func (w *world) ref(id string) platforms.Ref {
+	return platforms.Ref{Platform: platforms.Facebook, Channel: w.channel.ID, Comment: id}
+}
+
+// happened notes a change, and what the platform has to tell of it: it may forget to, save for removals, which nothing else would show.
+func (w *world) happened(c *citizen, kind platforms.EventKind, incomplete bool) {
+	at := w.clock.Truncate(time.Second)
+	what := 0
+	if kind != platforms.Added && kind != platforms.Edited {
+		what = 1
+	}
+	c.unsure[what] = c.changed[what].Equal(at) || what == 1 && at.Sub(c.changed[what]) <= clocks+time.Second
+	c.changed[what] = at
+	if kind != platforms.Removed && !w.quiet && w.pick("told", 8) == 7 {
+		c.lost = true
+		return
+	}
+	e := platforms.Event{Kind: kind, Comment: platforms.Comment{Ref: c.Ref}, At: at, Via: "webhook"}
+	if kind == platforms.Added || kind == platforms.Edited {
+		e.Comment = c.Comment
+		if e.Incomplete = incomplete; incomplete {
+			e.Comment.Author, e.Comment.Text = platforms.Author{}, ""
+		}
+	}
+	w.pending = append(w.pending, e)
+}
+
+func (w *world) write() {
+	w.serial++
+	id := fmt.Sprintf("k%d", w.serial)
+	author := fmt.Sprintf("%s-a%d", w.name, w.pick("author", 2))
+	c := &citizen{Comment: platforms.Comment{Ref: w.ref(id), Post: "p-" + w.name, Author: platforms.Author{ID: author, Name: "N"}, Text: w.words(), Posted: w.clock}}
+	w.citizens[id] = c
+	w.names = append(w.names, id)
+	w.happened(c, platforms.Added, w.pick("incomplete", 4) == 3)
+}
+
+func (w *world) words() string {
+	text := modelWords[w.pick("words", len(modelWords))].text
+	w.said[text]++
+	return text
+}
+
+// one draws a citizen's comment that is there.
+func (w *world) one() *citizen {
+	var there []*citizen
+	for _, id := range w.names {
+		if c := w.citizens[id]; !c.gone && !c.Own {
+			there = append(there, c)
+		}
+	}
+	if len(there) == 0 {
+		return nil
+	}
+	return there[w.pick("comment", len(there))]
+}
+
+func (w *world) edit() {
+	c := w.one()
+	if c == nil {
+		return
+	}
+	if text := w.words(); text != c.Text {
+		c.Text = text
+		w.happened(c, platforms.Edited, false)
+	}
+}
+
+func (w *world) remove() {
+	if c := w.one(); c != nil {
+		c.gone = true
+		w.happened(c, platforms.Removed, false)
+	}
+}
+
+// colleague hides or shows a comment in the platform's own tools.
+func (w *world) colleague() {
+	c := w.one()
+	if c == nil {
+		return
+	}
+	c.Hidden = !c.Hidden
+	kind := platforms.Restored
+	if c.Hidden {
+		kind = platforms.Hidden
+	}
+	w.happened(c, kind, false)
+}
+
+// deliver lets the platform tell something, in any order, and perhaps again.
+func (w *world) deliver() {
+	if len(w.told) > 0 && !w.quiet && w.pick("again", 4) == 3 {
+		e := w.told[w.pick("event", len(w.told))]
+		w.run(func() { w.must(w.m.Receive(context.Background(), []platforms.Event{e}), "receive") })
+		return
+	}
+	if len(w.pending) == 0 {
+		return
+	}
+	i := w.pick("event", len(w.pending))
+	e := w.pending[i]
+	w.run(func() {
+		err := w.m.Receive(context.Background(), []platforms.Event{e})
+		w.must(err, "receive")
+		if err == nil {
+			w.pending = append(w.pending[:i:i], w.pending[i+1:]...)
+			w.told = append(w.told, e)
+		}
+	})
+}
+
+// call is one call of the platform: it may fail before or after it did what it was asked, and the world goes on meanwhile. does is what it
+// does; deed names what must not be done twice.
+func (w *world) call(name, id, deed string, does func(c *citizen) error) error {
+	if w.completing {
+		if w.dead || w.completeErr != nil && !errors.Is(w.completeErr, errLost) {
+			return w.completeErr
+		}
+		c, ok := w.citizens[id]
+		if !ok || c.gone {
+			return platforms.ErrGone
+		}
+		return does(c)
+	}
+	if w.burn() {
+		return errors.New("the process is dead")
+	}
+	fault := w.fault()
+	if fault != nil && !errors.Is(fault, errLost) {
+		return fault
+	}
+	w.goesOn()
+	if w.dead {
+		return errors.New("the process is dead")
+	}
+	c, ok := w.citizens[id]
+	if !ok || c.gone {
+		return platforms.ErrGone
+	}
+	if err := does(c); err != nil {
+		return err
+	}
+	d := w.deeds[deed]
+	if d == nil {
+		d = &done{}
+		w.deeds[deed] = d
+	}
+	d.times++
+	w.goesOn()
+	if w.burn() || fault != nil {
+		d.lost++
+		if fault == nil {
+			fault = errLost
+		}
+	}
+	return fault
+}
+
+var errLost = errors.New("the answer was lost")
+
+// fault is what goes wrong with a call, by the weather.
+func (w *world) fault() error {
+	switch w.weather {
+	case 1:
+		switch w.pick("fault", 8) {
+		case 5:
+			return errLost
+		case 6:
+			return &platforms.RetryAfterError{At: w.clock.Add(30 * time.Second), Err: errors.New("throttled")}
+		case 7:
+			return context.DeadlineExceeded
+		}
+	case 2:
+		return platforms.ErrTokenDead
+	case 3:
+		if w.pick("refused", 3) == 2 {
+			return platforms.ErrNotPermitted
+		}
+	}
+	return nil
+}
+
+// goesOn lets something happen in the middle of a call.
+func (w *world) goesOn() {
+	if w.depth != 1 || w.quiet {
+		return
+	}
+	n := w.pick("meanwhile", 16)
+	if n < 9 {
+		return
+	}
+	w.calm = false
+	switch n {
+	case 9:
+		w.edit()
+	case 10:
+		w.remove()
+	case 11:
+		w.colleague()
+	case 12:
+		w.deliver()
+		w.inbox()
+	case 13:
+		w.decide()
+	case 14:
+		w.undo()
+	case 15:
+		w.tick(time.Duration(w.pick("slow", 12)) * time.Second)
+	}
+}
+
+func (w *world) Fetch(_ context.Context, ref platforms.Ref) (found platforms.Comment, err error) {
+	err = w.call("fetch", ref.Comment, "", func(c *citizen) error { found = c.Comment; return nil })
+	return found, err
+}
+
+func (w *world) FetchPost(_ context.Context, id string) (platforms.Post, error) {
+	return platforms.Post{ID: id, Text: "Priset på SL-kortet höjs.", Posted: w.clock}, nil
+}
+
+func (w *world) CatchUp(ctx context.Context, since time.Time, sink func(context.Context, []platforms.Event) error) error {
+	var events []platforms.Event
+	for _, id := range w.names {
+		if c := w.citizens[id]; !c.gone && !c.Posted.Before(since.Add(-24*time.Hour)) {
+			events = append(events, platforms.Event{Kind: platforms.Added, Comment: c.Comment, At: c.Posted, Via: "backfill"})
+		}
+	}
+	return sink(ctx, events)
+}
+
+func (w *world) Capabilities() platforms.Capabilities {
+	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true, Mute: true, Report: true, CloseComments: true,
+		HideEffectSV: "Döljs", HideEffectEN: "Hidden"}
+}
+
+func (w *world) Hide(_ context.Context, r archive.Receipt) error {
+	w.kept(r, "hide")
+	return w.call("hide", r.Ref().Comment, "", func(c *citizen) error {
+		if w.calm && c.Revision() != r.Revision() {
+			w.t.Fatalf("%s: hidden for words that it does not say", c.Ref.Comment)
+		}
+		if !c.Hidden {
+			c.Hidden = true
+			w.happened(c, platforms.Hidden, false)
+		}
+		return nil
+	})
+}
+
+func (w *world) Delete(_ context.Context, r archive.Receipt) error {
+	w.kept(r, "delete")
+	return w.call("delete", r.Ref().Comment, "", func(c *citizen) error {
+		c.gone, c.byUs = true, true
+		w.happened(c, platforms.Removed, false)
+		return nil
+	})
+}
+
+func (w *world) Unhide(_ context.Context, ref platforms.Ref) error {
+	return w.call("unhide", ref.Comment, "", func(c *citizen) error {
+		if c.Hidden {
+			c.Hidden = false
+			w.happened(c, platforms.Restored, false)
+		}
+		return nil
+	})
+}
+
+func (w *world) Reply(_ context.Context, ref platforms.Ref, text string) (string, error) {
+	deed := "reply " + text
+	if d := w.deeds[deed]; d != nil {
+		known := w.number(`SELECT count(*) FROM comments WHERE channel = $1 AND own = 1 AND text = $2`, w.channel.ID, text)
+		if d.lost < d.times || known > 0 {
+			w.t.Fatalf("an answer is sent again: %d times, %d answers lost, %d in the books", d.times, d.lost, known)
+		}
+	}
+	var id string
+	err := w.call("reply", ref.Comment, deed, func(c *citizen) error {
+		w.serial++
+		id = fmt.Sprintf("r%d", w.serial)
+		own := &citizen{Comment: platforms.Comment{Ref: w.ref(id), Post: c.Post, Parent: ref.Comment, Author: platforms.Author{ID: w.channel.Account}, Own: true,
+			Text: text, Posted: w.clock}}
+		w.citizens[id] = own
+		w.names = append(w.names, id)
+		w.happened(own, platforms.Added, false)
+		return nil
+	})
+	return id, err
+}
+
+func (w *world) PrivateReply(_ context.Context, ref platforms.Ref, text string) error {
+	return w.deed("private-reply", ref.Comment, text)
+}
+
+func (w *world) Block(_ context.Context, a platforms.Author) error {
+	return w.anyOf("block", a)
+}
+
+func (w *world) Mute(_ context.Context, a platforms.Author) error {
+	return w.anyOf("mute", a)
+}
+
+// anyOf does something to an author, by one of the comments that are there.
+func (w *world) anyOf(action string, a platforms.Author) error {
+	for _, id := range w.names {
+		if c := w.citizens[id]; c.Author.ID == a.ID {
+			gone := c.gone
+			c.gone = false
+			defer func() { c.gone = c.gone || gone }()
+			return w.call(action, id, "", func(*citizen) error { return nil })
+		}
+	}
+	return platforms.ErrGone
+}
+
+func (w *world) Report(_ context.Context, ref platforms.Ref, _, text string) error {
+	return w.deed("report", ref.Comment, text)
+}
+
+// deed is done once, save where the platform's answer was lost.
+func (w *world) deed(action, id, text string) error {
+	deed := action + " " + id + " " + text
+	if d := w.deeds[deed]; d != nil && d.lost < d.times {
+		w.t.Fatalf("%s: %s again, %d times, %d answers lost", id, action, d.times, d.lost)
+	}
+	return w.call(action, id, deed, func(*citizen) error { return nil })
+}
+
+func (w *world) CloseComments(context.Context, string, bool) error { return nil }
+
+// kept makes sure, from the tables and not by what makes receipts, that what is to be removed is kept: the record with these words, its
+// leaf, and a checkpoint over it.
+func (w *world) kept(r archive.Receipt, action string) {
+	n := w.number(`SELECT count(*) FROM archive_records a JOIN archive_entries e ON e.leaf = a.leaf AND e.record_id = a.record_id
+		WHERE a.record_id = $1 AND a.comment_id = $2 AND a.revision = $3 AND e.leaf = $4 AND EXISTS (SELECT 1 FROM log_checkpoints WHERE size > e.leaf)`,
+		r.Record(), r.Ref().Comment, r.Revision(), r.Leaf())
+	if n != 1 {
+		w.t.Fatalf("%s: %s without a record", r.Ref().Comment, action)
+	}
+	by := `TRUE`
+	if action == "delete" {
+		by = `d.by_kind = 'person' AND d.action = 'delete'`
+	}
+	if n := w.number(`SELECT count(*) FROM outbox o JOIN comments c ON c.id = o.comment LEFT JOIN decisions d ON d.id = o.decision
+		WHERE c.channel = $1 AND c.comment_id = $2 AND o.action = $3 AND o.state = 'waiting' AND coalesce(d.undone_at, 0) = 0 AND `+by,
+		w.channel.ID, r.Ref().Comment, action); n == 0 && w.depth == 1 && w.calm {
+		w.t.Fatalf("%s: %s that nobody has decided", r.Ref().Comment, action)
+	}
+}
+
+// number asks the books for a number.
+func (w *world) number(query string, args ...any) (n int) {
+	err := w.db.View(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(query, args...).Scan(&n) })
+	if err != nil {
+		w.t.Fatalf("%v: %s", err, query)
+	}
+	return n
+}
