@@ -35,6 +35,8 @@ type comment struct {
 	stateBy     string
 	record      string
 	violationAt time.Time
+	// fresh is true when its row was made in this transaction: nothing else in the books can speak of it yet.
+	fresh bool
 }
 
 const commentColumns = `id, platform, channel, comment_id, post_id, parent_id, author_id, author_name, own, text, attachments, permalink,
@@ -117,26 +119,43 @@ func (c *comment) say(e platforms.Event) {
 
 func (w *walk) insert(c *comment, received time.Time) error {
 	c.received = received
-	err := w.tx.QueryRow(`INSERT INTO comments (platform, channel, comment_id, received_at) VALUES ($1, $2, $3, $4) RETURNING id`,
-		string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received).Scan(&c.id)
+	attachments, err := c.encodedAttachments()
+	if err != nil {
+		return err
+	}
+	err = w.tx.QueryRow(`INSERT INTO comments (platform, channel, comment_id, received_at, post_id, parent_id, author_id, author_name, own, text,
+		attachments, permalink, posted_at, revision, revised_at, state, state_at, state_by, record_id, violation_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING id`,
+		string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, attachments,
+		c.permalink, c.posted, c.revision, c.revisedAt, string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt).Scan(&c.id)
 	if err != nil {
 		return fmt.Errorf("insert comment: %w", err)
 	}
-	return w.save(c)
+	c.fresh = true
+	return nil
+}
+
+// encodedAttachments is how the attachments stand in the database.
+func (c *comment) encodedAttachments() (string, error) {
+	if c.attachments == nil {
+		return "[]", nil
+	}
+	b, err := json.Marshal(c.attachments)
+	if err != nil {
+		return "", fmt.Errorf("encode attachments: %w", err)
+	}
+	return string(b), nil
 }
 
 func (w *walk) save(c *comment) error {
-	attachments, err := json.Marshal(c.attachments)
+	attachments, err := c.encodedAttachments()
 	if err != nil {
-		return fmt.Errorf("encode attachments: %w", err)
-	}
-	if c.attachments == nil {
-		attachments = []byte("[]")
+		return err
 	}
 	_, err = w.tx.Exec(`UPDATE comments SET post_id = $2, parent_id = $3, author_id = $4, author_name = $5, own = $6, text = $7,
 		attachments = $8, permalink = $9, posted_at = $10, revision = $11, revised_at = $12, state = $13, state_at = $14, state_by = $15,
 		record_id = $16, violation_at = $17 WHERE id = $1`,
-		c.id, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, string(attachments), c.permalink, c.posted, c.revision, c.revisedAt,
+		c.id, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, attachments, c.permalink, c.posted, c.revision, c.revisedAt,
 		string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt)
 	if err != nil {
 		return fmt.Errorf("save comment: %w", err)
@@ -175,9 +194,14 @@ func (w *walk) note(c *comment, at time.Time, what, by, detail string) error {
 
 // knowPost makes sure that we know, or will soon know, the post that the comment stands under.
 func (w *walk) knowPost(c *comment) error {
-	if c.post == "" {
+	key := c.ref.Channel + "\x00" + c.post
+	if c.post == "" || w.posts[key] {
 		return nil
 	}
+	if w.posts == nil {
+		w.posts = map[string]bool{}
+	}
+	w.posts[key] = true
 	r, err := w.tx.Exec(`INSERT INTO posts (platform, channel, post_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		string(c.ref.Platform), c.ref.Channel, c.post)
 	if err != nil {

@@ -139,6 +139,9 @@ type walk struct {
 	// modes is what autonomy found by the policy modesBy; nil when it must look again.
 	modes   map[string]rules.Mode
 	modesBy *rules.Policy
+	// posts holds the posts that are known to be known, by channel and id; decisions is the latest decision's number, 0 when it must be asked.
+	posts     map[string]bool
+	decisions int64
 }
 
 // tell does what may only be done after the commit: logs, metrics, listeners, waking the outbox.
@@ -305,13 +308,15 @@ func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) erro
 
 // judge asks the policy and writes what follows.
 func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
-	var decided int
-	if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND revision = $2 AND by_kind = 'bot'`,
-		c.id, c.revision).Scan(&decided); err != nil {
-		return err
-	}
-	if decided > 0 {
-		return w.cameBack(c)
+	if !c.fresh {
+		var decided int
+		if err := w.tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND revision = $2 AND by_kind = 'bot'`,
+			c.id, c.revision).Scan(&decided); err != nil {
+			return err
+		}
+		if decided > 0 {
+			return w.cameBack(c)
+		}
 	}
 	policy := w.m.Policy()
 	facts, err := w.facts(c, policy)
@@ -427,13 +432,15 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 			d.why = BlockWhy
 		}
 	}
-	if err := w.save(c); err != nil {
-		return err
+	if !c.fresh || d.action == Hide || d.record != "" { // a row that was just made says the rest already
+		if err := w.save(c); err != nil {
+			return err
+		}
 	}
 	switch {
 	case d.why == Escalation, there && (d.action == Flag || d.why == EditedWhy || d.why == BlockWhy):
 		return w.openFlag(d, policy)
-	case d.action != Flag:
+	case d.action != Flag && !c.fresh:
 		// Edited into something that needs nobody: what waited for a person waits no longer.
 		return w.closeFlagsExcept(c, Escalation, "bot")
 	}
@@ -689,7 +696,14 @@ func (w *walk) write(d *decision) error {
 
 // number gives the decision its number before it is written, so that its record can name it. Nobody else writes meanwhile.
 func (w *walk) number(d *decision) error {
-	return w.tx.QueryRow(`SELECT coalesce(max(id), 0) + 1 FROM decisions`).Scan(&d.id)
+	if w.decisions == 0 {
+		if err := w.tx.QueryRow(`SELECT coalesce(max(id), 0) FROM decisions`).Scan(&w.decisions); err != nil {
+			return fmt.Errorf("number of the latest decision: %w", err)
+		}
+	}
+	w.decisions++
+	d.id = w.decisions
+	return nil
 }
 
 // record keeps the comment in the archive as it stands now.
