@@ -47,6 +47,10 @@ test-console: build ## the console in a real Chromium
 	sh test/console/install
 	cd test/console && TAKHOJD_BIN=$(CURDIR)/bin/takhojd node run.mjs
 
+pictures: build ## the pictures of the README, anew, from a demo in a real Chromium
+	sh test/console/install
+	cd test/console && TAKHOJD_BIN=$(CURDIR)/bin/takhojd node pictures.mjs $(CURDIR)/moderation/console/pictures
+
 test-x-contract: ## the X adapter against the simulated X, with X's own description of its API between them
 	sh test/x-contract/install
 	TAKHOJD_PRISM=$(CURDIR)/test/x-contract/node_modules/.bin/prism $(GO) test -count=1 -timeout 5m -run '^TestContract$$' ./platforms/twitter

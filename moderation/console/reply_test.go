@@ -170,3 +170,13 @@ func TestTheRecordOfAnAnswer(t *testing.T) {
 		t.Error("the answer is not found")
 	}
 }
+
+// The dialog covers the comment, so it says it again; the page of its own shows it already.
+func TestTheAnswerIsWrittenInSightOfTheComment(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	mats := h.as(t, h.open(t).base, "mats")
+	if !strings.Contains(mats.get("/queue/2").body, `class="post asked"`) || strings.Contains(mats.get("/case/2/reply").body, `class="post asked"`) {
+		t.Error("the comment is not said once where it is answered")
+	}
+}

@@ -62,7 +62,7 @@ var catalogue = map[string]rules.Words{
 
 	"list.serious":       {SV: "Allvarligt:", EN: "Serious:"},
 	"list.question":      {SV: "Fråga", EN: "Question"},
-	"list.pictures":      {SV: "bilder: %d", EN: "pictures: %d"},
+	"list.pictures":      {SV: "bilder:\u00a0%d", EN: "pictures:\u00a0%d"},
 	"list.trial":         {SV: "Ny regel", EN: "New rule"},
 	"list.fallen":        {SV: "Regeln har ofta fel", EN: "The rule is often wrong"},
 	"list.taken":         {SV: "Tagen av %s", EN: "Taken by %s"},
