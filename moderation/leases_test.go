@@ -1,0 +1,204 @@
+package moderation_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"takhojd/moderation"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// leaseTime is short, so that a dead node is missed soon, and long enough for a slow machine to renew in time.
+const leaseTime = 2 * time.Second
+
+// cluster is several nodes on one database.
+type cluster struct {
+	*desk
+	names []string
+	nodes map[string]*moderation.Moderator
+	stops map[string]func()
+}
+
+// gather begins a node of each name, on channels that are all on one fake platform.
+func gather(t *testing.T, channels int, nodes ...string) *cluster {
+	t.Helper()
+	c := &cluster{nodes: map[string]*moderation.Moderator{}, stops: map[string]func(){}}
+	c.desk = sit(t, func(cfg *moderation.Config) {
+		cfg.Channels, cfg.Adapters = nil, map[string]moderation.Adapter{}
+		cfg.Node, cfg.LeaseTime = nodes[0], leaseTime
+		for i := range channels {
+			own := channel
+			own.ID = fmt.Sprintf("ch%d", i)
+			c.names = append(c.names, own.ID)
+			cfg.Channels = append(cfg.Channels, own)
+		}
+		// The first desk serves what it is given; each channel is the same platform.
+		p := newPlatform()
+		for _, name := range c.names {
+			cfg.Adapters[name] = p
+		}
+	})
+	c.platform = c.cfg.Adapters[c.names[0]].(*platform)
+	c.nodes[nodes[0]], c.stops[nodes[0]] = c.Moderator, c.stop
+	for _, name := range nodes[1:] {
+		c.join(name, c.clock.now)
+	}
+	return c
+}
+
+// join begins another node, with a clock of its own.
+func (c *cluster) join(name string, now func() time.Time) {
+	c.t.Helper()
+	c.cfg.Node, c.cfg.Now = name, now
+	c.start()
+	c.nodes[name], c.stops[name] = c.Moderator, c.stop
+}
+
+// holders says which node each channel is with by now, as any node tells it.
+func (c *cluster) holders() map[string]string {
+	held := map[string]string{}
+	for _, n := range c.list() {
+		for _, name := range n.Channels {
+			held[name] = n.Name
+		}
+	}
+	return held
+}
+
+func (c *cluster) list() []moderation.Node {
+	c.t.Helper()
+	nodes, err := moderation.Nodes(context.Background(), c.db)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return nodes
+}
+
+// share counts the channels with each node.
+func (c *cluster) share() map[string]int {
+	n := map[string]int{}
+	for _, holder := range c.holders() {
+		n[holder]++
+	}
+	return n
+}
+
+func TestNodesShareTheChannels(t *testing.T) {
+	c := gather(t, 4, "a")
+	c.eventually("the only node has all", func() bool { return c.share()["a"] == 4 })
+	c.join("b", c.clock.now)
+	c.eventually("two nodes have two each", func() bool { n := c.share(); return n["a"] == 2 && n["b"] == 2 })
+	var told []string
+	for _, n := range c.list() {
+		told = append(told, n.Name+" "+n.Roles+" "+n.Policy)
+	}
+	if want := []string{"a all " + c.Policy().Version(), "b all " + c.Policy().Version()}; !slices.Equal(told, want) {
+		t.Errorf("the list of nodes says %v, want %v", told, want)
+	}
+	c.stops["b"]()
+	c.eventually("what a node gave back at its end is taken", func() bool { n := c.share(); return n["a"] == 4 && n["b"] == 0 })
+	if nodes := c.list(); len(nodes) != 1 || nodes[0].Name != "a" {
+		t.Errorf("a node that has ended is still listed: %v", nodes)
+	}
+}
+
+func TestWhatADeadNodeHadIsTakenWhenItsLeaseEnds(t *testing.T) {
+	c := gather(t, 2, "a")
+	c.eventually("the node has all", func() bool { return c.share()["a"] == 2 })
+	c.stops["a"]()
+	// As a node leaves it that died: leases that nobody renews, and its name among the living.
+	now := time.Now()
+	err := c.db.Update(context.Background(), func(tx *store.Tx) error {
+		db, err := tx.Clock(now)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(`UPDATE leases SET holder = 'dead', until = $1`, db.Add(leaseTime)); err != nil {
+			return err
+		}
+		_, err = tx.Exec(`INSERT INTO nodes (node, roles, policy, started, seen) VALUES ('dead', 'all', '', $1, $1)`, db)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.join("b", c.clock.now)
+	var early time.Duration
+	c.eventually("the living node has all", func() bool {
+		n := c.share()
+		if n["b"] > 0 && early == 0 {
+			early = time.Since(now)
+		}
+		return n["b"] == 2
+	})
+	if early < leaseTime {
+		t.Errorf("taken after %s from a node that may have lived", early)
+	}
+}
+
+// A node whose clock is an hour wrong neither takes what is with another nor loses what it has. On SQLite, where all nodes are on one
+// machine, there is only one clock.
+func TestANodeWhoseClockJumps(t *testing.T) {
+	c := gather(t, 2, "a", "b")
+	fair := func() bool { n := c.share(); return n["a"] == 1 && n["b"] == 1 }
+	c.eventually("one each", fair)
+	if !c.db.PostgreSQL() {
+		t.Skip("several nodes with clocks of their own take PostgreSQL")
+	}
+	before := c.holders()
+	c.clock.move(time.Hour)
+	deadline := time.Now().Add(2 * leaseTime)
+	c.eventually("it goes on as it was", func() bool {
+		for name, holder := range c.holders() {
+			if before[name] != holder {
+				t.Fatalf("%s went from %s to %s", name, before[name], holder)
+			}
+		}
+		return time.Now().After(deadline)
+	})
+}
+
+// A node that was stopped in the middle of a hide, and is woken when its channel is with another, settles nothing.
+func TestAWokenNodeDoesNothingWithWhatItLost(t *testing.T) {
+	c := gather(t, 1, "a")
+	c.eventually("the node has the channel", func() bool { return c.share()["a"] == 1 })
+	begun, goOn := c.held("hide")
+	comment := platforms.Comment{Ref: platforms.Ref{Platform: platforms.Facebook, Channel: c.names[0], Comment: "c1"}, Post: "p1",
+		Author: platforms.Author{ID: "1"}, Text: insult, Posted: c.clock.now()}
+	c.receive(c.put(comment, platforms.Added))
+	<-begun
+	err := c.db.Update(context.Background(), func(tx *store.Tx) error { // it is with another by now
+		now, err := tx.Clock(c.clock.now())
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(`UPDATE leases SET holder = 'other', term = term + 1, until = $1`, now.Add(time.Minute))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("the node has noticed", func() bool { return c.share()["a"] == 0 })
+	c.resolve("c1", moderation.Allow) // a person, by the other node
+	// The lease is trusted for two thirds of its time at most.
+	waited := time.Now().Add(leaseTime)
+	c.eventually("the lease has ended for the node itself", func() bool { return time.Now().After(waited) })
+	goOn()
+	c.stops["a"]()
+	if err := c.db.Update(context.Background(), func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM leases`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	c.join("b", c.clock.now)
+	c.eventually("the channel is with a living node", func() bool { return c.share()["b"] == 1 })
+	c.settle()
+	if c.platform.hidden("c1") || c.of("c1").State != moderation.Standing {
+		t.Errorf("hidden on the platform: %v, in the books %s: a late hide outlived what a person decided", c.platform.hidden("c1"), c.of("c1").State)
+	}
+}
