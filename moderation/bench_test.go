@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -117,4 +119,53 @@ func underLoad(b *testing.B) (*moderation.Moderator, *store.DB) {
 	go func() { defer close(done); _ = m.Run(ctx) }()
 	b.Cleanup(func() { cancel(); <-done; _ = db.Close() })
 	return m, db
+}
+
+// BenchmarkGroupCommit is what the disk allows: 64 at once append 500 bytes each to a plain file, and whoever comes first syncs for all that wait.
+// Held against BenchmarkPath in the same run it says how much of the path is the disk.
+func BenchmarkGroupCommit(b *testing.B) {
+	f, err := os.Create(filepath.Join(b.TempDir(), "log"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	work := make(chan chan error, 64)
+	var writers sync.WaitGroup
+	go func() {
+		line := make([]byte, 500)
+		for first := range work {
+			group := []chan error{first}
+			for len(work) > 0 {
+				group = append(group, <-work)
+			}
+			var err error
+			for range group {
+				_, err = f.Write(line)
+			}
+			if err == nil {
+				err = f.Sync()
+			}
+			for _, done := range group {
+				done <- err
+			}
+		}
+	}()
+	var next atomic.Int64
+	b.ResetTimer()
+	for range 64 {
+		writers.Go(func() {
+			for next.Add(1) <= int64(b.N) {
+				done := make(chan error, 1)
+				work <- done
+				if err := <-done; err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	writers.Wait()
+	b.StopTimer()
+	close(work)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
 }
