@@ -13,7 +13,7 @@ build: ## bin/takhojd, static
 demo: ## everything at once on this machine
 	$(GO) run ./cmd/takhojd demo
 
-test: fmt vet race ## formatting, vet, staticcheck, tidiness, and every test under the race detector
+test: fmt vet race test-postgres test-redis ## formatting, vet, staticcheck, tidiness, every test under the race detector, and what is kept on PostgreSQL and Redis
 
 fmt:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these:"; echo "$$unformatted"; exit 1; fi

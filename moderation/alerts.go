@@ -137,7 +137,7 @@ func (m *Moderator) lookForAlerts(ctx context.Context) error {
 			return err
 		}
 	}
-	if m.cfg.Notifier == nil || !m.tells() || !m.alerts.telling.TryLock() {
+	if m.cfg.Notifier == nil || !m.alerts.telling.TryLock() {
 		return nil // while people are told, the next look hands over what is new
 	}
 	go func() {
@@ -153,13 +153,6 @@ func (m *Moderator) lookForAlerts(ctx context.Context) error {
 func (a *alerts) told() {
 	a.telling.Lock()
 	defer a.telling.Unlock()
-}
-
-// tells says whether telling people is this node's part: it goes with the first channel. While a channel changes hands people may be told
-// twice, or a lease's time later.
-func (m *Moderator) tells() bool {
-	held := m.leases.channels()
-	return held == nil || len(m.order) == 0 || slices.Contains(held, m.order[0].ID)
 }
 
 // fullCalm is how long nothing may have found the disk full before it is not: a small thing finds room where a large one does not.
