@@ -383,7 +383,8 @@ func (m *Moderator) notify(ctx context.Context) error {
 			m.alerts.mu.Unlock()
 			continue
 		}
-		if err := m.db.Update(ctx, func(tx *store.Tx) error {
+		// Told is told, also when we are being stopped: else they would be told again at the next start.
+		if err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 			_, err := tx.Exec(`UPDATE alerts SET notified_at = $2 WHERE id = $1`, a.ID, m.now())
 			return err
 		}); err != nil {
