@@ -151,7 +151,8 @@ type delivery struct {
 	header   http.Header
 }
 
-// headStart is by how much what makes deliveries is ahead of what sends them: what is composed late would be sent late.
+// headStart is by how much what makes deliveries is ahead of what sends them: what is composed late would be sent late, and what is composed
+// early stands on the platform, for a full reading to find, before anybody is told.
 const headStart = 200 * time.Millisecond
 
 // run sends everything, waits for the last hide, and adds up.
@@ -161,8 +162,8 @@ func (l *load) run(ctx context.Context) (loadResult, error) {
 	n := max(1, int(l.rate*l.length.Seconds()/float64(l.batch)))
 	ready := make(chan delivery, min(n, 16*l.connections))
 	composed := make(chan error, 1)
-	go func() { defer close(ready); composed <- l.compose(ctx, n, ready) }()
 	began := time.Now().Add(headStart)
+	go func() { defer close(ready); composed <- l.compose(ctx, began, n, ready) }()
 	answers := openLoop(ctx, l.connections, began, ready, l.post)
 	if err := errors.Join(<-composed, ctx.Err()); err != nil {
 		return loadResult{}, err
@@ -187,9 +188,14 @@ func (l *load) latest(t time.Time) time.Time {
 }
 
 // compose writes the comments on the platform and makes the deliveries that tell of them, a page at a time.
-func (l *load) compose(ctx context.Context, n int, ready chan<- delivery) error {
+func (l *load) compose(ctx context.Context, began time.Time, n int, ready chan<- delivery) error {
 	for i := range n {
 		d := delivery{due: time.Duration(float64(i) * float64(l.batch) / l.rate * float64(time.Second)), comments: l.batch}
+		select {
+		case <-time.After(time.Until(began.Add(d.due - headStart))):
+		case <-ctx.Done():
+			return nil
+		}
 		comments := make([]platformtest.Comment, l.batch)
 		for k := range comments {
 			comments[k] = l.comments()

@@ -103,8 +103,8 @@ func (l *load) sum(answers []answered, began time.Time, took time.Duration) load
 		durable = append(durable, a.after)
 	}
 	for i, c := range l.platform.State().Comments {
-		if c.Hidden {
-			hide = append(hide, c.HiddenAt.Sub(began)-l.due[i])
+		if due := began.Add(l.due[i]); c.Hidden && c.HiddenAt.After(due) { // else a full reading found it before it was told
+			hide = append(hide, c.HiddenAt.Sub(due))
 		}
 	}
 	r.Reached = float64(r.Accepted) / took.Seconds()

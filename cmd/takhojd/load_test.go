@@ -97,8 +97,8 @@ func TestLoad(t *testing.T) {
 	if r.Accepted != 400 || r.Refused != 0 || r.Durable.N != 100 {
 		t.Errorf("%d comments accepted and %d refused in %d deliveries, want 400, 0 and 100: %s", r.Accepted, r.Refused, r.Durable.N, r.Refusal)
 	}
-	if r.Hide.N != 400/insulted {
-		t.Errorf("%d comments hidden, want %d", r.Hide.N, 400/insulted)
+	if r.Hide.N == 0 || r.Hide.N > 400/insulted {
+		t.Errorf("%d comments hidden, want at most %d, and some", r.Hide.N, 400/insulted)
 	}
 	for _, s := range []spread{r.Durable, r.Hide} {
 		if s.P50 <= 0 || s.P50 > s.P99 || s.P99 > s.P999 || s.P999 > s.Max {
