@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"reflect"
 	"strconv"
 	"strings"
 
@@ -81,7 +80,12 @@ func (e *edit) put(key string, lines ...string) {
 // means tells whether the edited text is a configuration that says what was meant, and nothing else.
 func (e *edit) means(want Config) bool {
 	got, err := decodeConfig([]byte(e.String()))
-	return err == nil && reflect.DeepEqual(got, want)
+	if err != nil {
+		return false
+	}
+	is, err1 := yaml.Marshal(got)
+	meant, err2 := yaml.Marshal(want)
+	return err1 == nil && err2 == nil && bytes.Equal(is, meant)
 }
 
 // decodeConfig reads a configuration as it stands, without making paths whole.
