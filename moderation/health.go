@@ -85,8 +85,9 @@ func (h *health) begin(m *Moderator) {
 	}
 }
 
-// checkChannels looks at all channels, at the start, every Config.CheckEvery, and when it is asked to, until ctx is cancelled.
-func (m *Moderator) checkChannels(ctx context.Context) {
+// CheckChannels looks at all channels, at the start, every Config.CheckEvery, and when it is asked to, until ctx is cancelled. [Moderator.Run]
+// does so, too; by itself it is for a process that only has the console.
+func (m *Moderator) CheckChannels(ctx context.Context) {
 	for ctx.Err() == nil {
 		m.health.begin(m)
 		var wg sync.WaitGroup

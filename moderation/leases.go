@@ -332,14 +332,10 @@ const watchLease = "/watch"
 func (m *Moderator) keepWatch(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { m.recognise(ctx) })
-	wg.Go(func() { m.checkChannels(ctx) })
+	wg.Go(func() { m.CheckChannels(ctx) })
 	wg.Go(func() { m.watch(ctx) })
 	wg.Wait()
 }
-
-// CheckChannels looks at every channel's health now and then, for [Moderator.Health], until ctx is cancelled. [Moderator.Run] does so, too;
-// it is for a process that only has the console.
-func (m *Moderator) CheckChannels(ctx context.Context) { m.checkChannels(ctx) }
 
 // serve keeps a channel read and listened to until ctx is cancelled.
 func (m *Moderator) serve(ctx context.Context, channel platforms.Channel, adapter Adapter) {
