@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -183,10 +184,11 @@ func TestAnAnswerIsGivenOnce(t *testing.T) {
 	for name, account := range map[string]platformtest.Account{"page": {ID: pageID, Token: "t"}, "instagram": instagramAccounts[0]} {
 		t.Run(name, func(t *testing.T) {
 			var server *platformtest.Server
-			lose := true
+			var lose atomic.Bool // read by the server's calls
+			lose.Store(true)
 			server, err := platformtest.Start(context.Background(), platformtest.Options{AppSecret: secret, Accounts: []platformtest.Account{account},
 				OnCall: func(c platformtest.Call) {
-					if c.Action == "reply" && lose {
+					if c.Action == "reply" && lose.Load() {
 						_ = server.SetFaults(platformtest.Faults{HalfBody: 1})
 					}
 				}})
@@ -215,7 +217,7 @@ func TestAnAnswerIsGivenOnce(t *testing.T) {
 			if _, err := reply(soon(t), to, text); err == nil {
 				t.Fatal("the lost answer passed for a success")
 			}
-			lose = false
+			lose.Store(false)
 			if err := server.SetFaults(platformtest.Faults{}); err != nil {
 				t.Fatal(err)
 			}
