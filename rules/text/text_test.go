@@ -93,6 +93,17 @@ func TestKindsAndGaps(t *testing.T) {
 	}
 }
 
+// The marks of other scripts end sentences and ask as ours do.
+func TestMarksOfOtherScripts(t *testing.T) {
+	var f Folded
+	f.Fold("أين الطبيب؟ نعم، هنا")
+	for i, want := range map[int]Gap{2: Stop | Question | Space, 3: Comma | Space} {
+		if got := f.Tokens()[i].Before; got != want {
+			t.Errorf("before token %d: %b, want %b", i, got, want)
+		}
+	}
+}
+
 func TestSpans(t *testing.T) {
 	for _, c := range []struct{ in, token, want string }{
 		{"den där Iԁiоten!", "idioten", "Iԁiоten"},
