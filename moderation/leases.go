@@ -11,12 +11,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
 	"takhojd/platforms"
 )
 
 // Where several processes work on one database, each channel is with one of them at a time: it reads the channel, judges what comes there, and
-// does what was decided there. That keeps a comment's events in order, the platform's limits in one hand, and every deed once.
+// does what was decided there. That keeps a comment's events in order, the platform's limits in one hand, and every deed once. Where streams
+// tell what has come, channels that share a stream are taken and given back together, so that one node reads it.
 //
 // A node that dies is missed when its leases run out, and others take its channels. A node that is stopped and woken finds its leases run
 // out by its own monotonic clock before it does anything, and begins anew; what it had under way on a platform is cut off with the
@@ -119,10 +121,8 @@ func (l *leases) renew(ctx context.Context, names []string) (got []string, err e
 	l.drop()
 	mine := l.channels()
 	asked := time.Now()
-	var kept, given []string
-	terms := map[string]int64{}
+	var d division
 	err = l.m.db.Update(ctx, func(tx *store.Tx) error {
-		got, kept, given = nil, nil, nil
 		now, err := tx.Clock(l.m.now())
 		if err != nil {
 			return err
@@ -131,57 +131,99 @@ func (l *leases) renew(ctx context.Context, names []string) (got []string, err e
 		if err != nil {
 			return err
 		}
-		have := 0
-		for _, name := range ordered(names, mine) {
-			had := slices.Contains(mine, name)
-			if have >= share {
-				if had {
-					given = append(given, name)
-				}
-				continue
-			}
-			var term int64
-			err := tx.QueryRow(`INSERT INTO leases (name, holder, term, until) VALUES ($1, $2, 1, $3) ON CONFLICT (name) DO UPDATE SET
-				holder = excluded.holder, term = CASE WHEN leases.holder = excluded.holder THEN leases.term ELSE leases.term + 1 END, until = excluded.until
-				WHERE leases.holder = excluded.holder OR leases.until < $4 RETURNING term`, name, l.node, now.Add(l.time), now).Scan(&term)
-			if errors.Is(err, sql.ErrNoRows) {
-				continue // with another
-			}
-			if err != nil {
-				return err
-			}
-			have++
-			terms[name] = term
-			if had {
-				kept = append(kept, name)
-			} else {
-				got = append(got, name)
-			}
-		}
-		return nil
+		d, err = l.divide(tx, now, ordered(names, mine), mine, share)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, name := range kept {
-		if h := l.held[name]; h.term == terms[name] {
+	for _, name := range d.kept {
+		if h := l.held[name]; h.term == d.terms[name] {
 			h.renewed = asked
 		} else { // it was with another in between
 			h.end()
 			delete(l.held, name)
-			got = append(got, name)
+			d.got = append(d.got, name)
 		}
 	}
-	for _, name := range given {
+	for _, name := range d.given {
 		l.held[name].end()
 		delete(l.held, name) // it runs out by itself, when what is under way has ended
 	}
-	for _, name := range got {
-		l.held[name] = &lease{term: terms[name], renewed: asked}
+	for _, name := range d.got {
+		l.held[name] = &lease{term: d.terms[name], renewed: asked}
 	}
-	return got, nil
+	return d.got, nil
+}
+
+// division is what a round of leases came to: the channels that this node took, kept and gives back.
+type division struct {
+	got, kept, given []string
+	terms            map[string]int64
+}
+
+// divide takes and keeps channels until this node has its share, and gives back the rest.
+func (l *leases) divide(tx *store.Tx, now time.Time, names, mine []string, share int) (division, error) {
+	d := division{terms: map[string]int64{}}
+	for _, shard := range l.shards(names) {
+		full := len(d.terms) >= share
+		for _, name := range shard {
+			had := slices.Contains(mine, name)
+			if full {
+				if had {
+					d.given = append(d.given, name)
+				}
+				continue
+			}
+			term, err := l.take(tx, name, now)
+			if errors.Is(err, sql.ErrNoRows) {
+				continue // with another
+			}
+			if err != nil {
+				return d, err
+			}
+			d.terms[name] = term
+			if had {
+				d.kept = append(d.kept, name)
+			} else {
+				d.got = append(d.got, name)
+			}
+		}
+	}
+	return d, nil
+}
+
+// take takes or keeps a lease, and returns its term; sql.ErrNoRows says that another has it.
+func (l *leases) take(tx *store.Tx, name string, now time.Time) (term int64, err error) {
+	err = tx.QueryRow(`INSERT INTO leases (name, holder, term, until) VALUES ($1, $2, 1, $3) ON CONFLICT (name) DO UPDATE SET
+		holder = excluded.holder, term = CASE WHEN leases.holder = excluded.holder THEN leases.term ELSE leases.term + 1 END, until = excluded.until
+		WHERE leases.holder = excluded.holder OR leases.until < $4 RETURNING term`, name, l.node, now.Add(l.time), now).Scan(&term)
+	return term, err
+}
+
+// shards puts together what is taken and given back together, in the order of the first of each. A node may have more than its share by the
+// rest of a shard; what is left for the others is never more than theirs.
+func (l *leases) shards(names []string) (together [][]string) {
+	if l.m.cfg.Streams == nil {
+		return slices.Collect(slices.Chunk(names, 1))
+	}
+	place := map[int]int{}
+	for _, name := range names {
+		if name == watchLease {
+			together = append(together, []string{name})
+			continue
+		}
+		shard := inbox.ShardOf(name)
+		i, ok := place[shard]
+		if !ok {
+			i = len(together)
+			place[shard], together = i, append(together, nil)
+		}
+		together[i] = append(together[i], name)
+	}
+	return together
 }
 
 // ordered puts what this node has before what it may take.

@@ -7,7 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"takhojd/moderation"
+	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
 	"takhojd/platforms"
 )
@@ -26,10 +29,16 @@ type cluster struct {
 // gather begins a node of each name, on channels that are all on one fake platform.
 func gather(t *testing.T, channels int, nodes ...string) *cluster {
 	t.Helper()
+	return gatherTold(t, nil, channels, nodes...)
+}
+
+// gatherTold is gather where streams tell what has come.
+func gatherTold(t *testing.T, streams *inbox.Streams, channels int, nodes ...string) *cluster {
+	t.Helper()
 	c := &cluster{nodes: map[string]*moderation.Moderator{}, stops: map[string]func(){}}
 	c.desk = sit(t, func(cfg *moderation.Config) {
 		cfg.Channels, cfg.Adapters = nil, map[string]moderation.Adapter{}
-		cfg.Node, cfg.LeaseTime = nodes[0], leaseTime
+		cfg.Node, cfg.LeaseTime, cfg.Streams = nodes[0], leaseTime, streams
 		for i := range channels {
 			own := channel
 			own.ID = fmt.Sprintf("ch%d", i)
@@ -104,6 +113,41 @@ func TestNodesShareTheChannels(t *testing.T) {
 	if nodes := c.list(); len(nodes) != 1 || nodes[0].Name != "a" {
 		t.Errorf("a node that has ended is still listed: %v", nodes)
 	}
+}
+
+// Channels of one shard are always with one node, which reads their stream. That there is no Redis changes nothing of that.
+func TestNodesShareTheChannelsByShards(t *testing.T) {
+	streams, err := inbox.OpenStreams(inbox.StreamsConfig{Address: "redis://127.0.0.1:1/0", Authority: "a", Node: "a", Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer streams.Close()
+	c := gatherTold(t, streams, 40, "a", "b")
+	shards := map[int][]string{}
+	for _, name := range c.names {
+		shards[inbox.ShardOf(name)] = append(shards[inbox.ShardOf(name)], name)
+	}
+	if len(shards) > 38 {
+		t.Fatalf("%d shards for 40 channels: the test tests nothing", len(shards))
+	}
+	apart := func() {
+		t.Helper()
+		held := c.holders()
+		for _, names := range shards {
+			for _, name := range names[1:] {
+				if one, other := held[names[0]], held[name]; one != "" && other != "" && one != other {
+					t.Fatalf("%s is with %s, and %s of the same shard with %s", names[0], one, name, other)
+				}
+			}
+		}
+	}
+	c.eventually("two nodes have about half each", func() bool {
+		apart()
+		n := c.share()
+		return n["a"]+n["b"] == 40 && min(n["a"], n["b"]) >= 15
+	})
+	c.stops["b"]()
+	c.eventually("the one that is left has all", func() bool { apart(); return c.share()["a"] == 40 })
 }
 
 func TestWhatADeadNodeHadIsTakenWhenItsLeaseEnds(t *testing.T) {

@@ -201,7 +201,7 @@ func (c Config) streams(node string, log *zap.Logger, registry prometheus.Regist
 	if err != nil {
 		return nil, fmt.Errorf("redis: address: %w", err)
 	}
-	return inbox.OpenStreams(inbox.StreamsConfig{Address: address, Cluster: c.Redis.Cluster, Authority: c.Origin, Node: node, Channels: len(c.Channels),
+	return inbox.OpenStreams(inbox.StreamsConfig{Address: address, Cluster: c.Redis.Cluster, Authority: c.Origin, Node: node,
 		Timeout: time.Duration(c.Redis.Timeout), Log: log, Metrics: registry})
 }
 

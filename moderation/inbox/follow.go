@@ -42,12 +42,13 @@ func (in *Inbox) putAndTell(ctx context.Context, events []platforms.Event, encod
 		in.Wake()
 		return nil
 	}
-	byChannel := map[string][]int64{}
+	byShard := map[int][]int64{}
 	for i, e := range events {
-		byChannel[e.Comment.Ref.Channel] = append(byChannel[e.Comment.Ref.Channel], rows[i])
+		shard := ShardOf(e.Comment.Ref.Channel)
+		byShard[shard] = append(byShard[shard], rows[i])
 	}
-	for channel, rows := range byChannel {
-		in.cfg.Streams.add(channel, rows)
+	for shard, rows := range byShard {
+		in.cfg.Streams.add(shard, rows)
 	}
 	return nil
 }
@@ -136,17 +137,15 @@ func (in *Inbox) last(ctx context.Context, before int64) int64 {
 }
 
 // come hands over what streams name. They are told that it is done when the table says what became of each event: when we die before, they
-// name it again, to us or to whom the channel is with then, and the table no longer has it.
+// name it again, to us or to whom the shard is with then, and the table no longer has it. What is another node's, because a lease is just
+// moving, stays given to us until that node claims it, or until the table no longer has it.
 func (in *Inbox) come(ctx context.Context, refs []reference, work Work) {
 	channels := in.cfg.Mine()
-	refs = slices.DeleteFunc(refs, func(r reference) bool { return !slices.Contains(channels, r.channel) }) // for whom they are with now
-	if len(refs) == 0 {
-		return
-	}
 	var entries []Entry
+	var others map[int64]bool
 	for {
 		var err error
-		if entries, err = in.named(ctx, refs, channels); err == nil {
+		if entries, others, err = in.named(ctx, refs, channels); err == nil {
 			break
 		}
 		if ctx.Err() != nil {
@@ -164,44 +163,58 @@ func (in *Inbox) come(ctx context.Context, refs []reference, work Work) {
 		settled = in.hand(ctx, some, work) && settled
 	}
 	if settled {
-		in.cfg.Streams.done(refs)
+		in.cfg.Streams.done(slices.DeleteFunc(refs, func(r reference) bool { return others[r.row] }))
 	}
 }
 
 // named reads the events of the comments that references name, in the order in which they came: two processes that took two events of
-// a comment may tell of them in the other order, and then both stand in the table. What no longer stands there was worked on.
+// a comment may tell of them in the other order, and then both stand in the table. What no longer stands there was worked on. others are the
+// rows that stand there and are for whoever has their channel.
 //
 // It asks twice, and says "dead < 1" for "dead = 0", so that PostgreSQL goes by the one index that finds a comment's events: by those of what
 // is not dead it would read all that waits in a channel, which is much just when it matters.
-func (in *Inbox) named(ctx context.Context, refs []reference, channels []string) ([]Entry, error) {
-	rows := make([]any, len(refs))
-	for i, r := range refs {
-		rows[i] = r.row
+func (in *Inbox) named(ctx context.Context, refs []reference, channels []string) (entries []Entry, others map[int64]bool, err error) {
+	comments, others, err := in.comments(ctx, refs, channels)
+	if err != nil || len(comments) == 0 {
+		return nil, others, err
 	}
+	list, args := oneOf(comments, []any{in.cfg.Now()})
+	mine, args := among(channels, args)
+	entries, err = in.read(ctx, `SELECT id, event, received_at, attempts FROM inbox WHERE dead < 1 AND not_before <= $1 AND comment_id IN (`+list+`)`+mine+
+		` ORDER BY id`, args)
+	return entries, others, err
+}
+
+// comments are those of our channels that references name, and others the rows of other channels of the shard. What belongs to another shard
+// never should have stood in the stream.
+func (in *Inbox) comments(ctx context.Context, refs []reference, channels []string) (comments []any, others map[int64]bool, err error) {
+	rows, shards := make([]any, len(refs)), make(map[int64]int, len(refs))
+	for i, r := range refs {
+		rows[i], shards[r.row] = r.row, r.shard
+	}
+	others = map[int64]bool{}
 	list, args := oneOf(rows, nil)
-	var comments []any
-	err := in.db.View(ctx, func(tx *store.Tx) error {
-		found, err := tx.Query(`SELECT DISTINCT comment_id FROM inbox WHERE id IN (`+list+`)`, args...)
+	err = in.db.View(ctx, func(tx *store.Tx) error {
+		found, err := tx.Query(`SELECT id, channel, comment_id FROM inbox WHERE id IN (`+list+`)`, args...)
 		if err != nil {
 			return err
 		}
 		defer found.Close()
 		for found.Next() {
-			var comment string
-			if err := found.Scan(&comment); err != nil {
+			var id int64
+			var channel, comment string
+			if err := found.Scan(&id, &channel, &comment); err != nil {
 				return err
 			}
-			comments = append(comments, comment)
+			if !slices.Contains(channels, channel) {
+				others[id] = shards[id] == ShardOf(channel)
+			} else if !slices.Contains(comments, any(comment)) {
+				comments = append(comments, comment)
+			}
 		}
 		return found.Err()
 	})
-	if err != nil || len(comments) == 0 {
-		return nil, err
-	}
-	list, args = oneOf(comments, []any{in.cfg.Now()})
-	mine, args := among(channels, args)
-	return in.read(ctx, `SELECT id, event, received_at, attempts FROM inbox WHERE dead < 1 AND not_before <= $1 AND comment_id IN (`+list+`)`+mine+
-		` ORDER BY id`, args)
+	return comments, others, err
 }
 
 // oneOf lists values as arguments after those given. It repeats the last of them: few lengths, few statements to prepare.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net/url"
 	"regexp"
 	"strconv"
@@ -20,27 +21,43 @@ import (
 
 // What stands in Redis, and what does not.
 //
-// Each channel has a stream, takhojd:{authority/channel}:inbox, with one group of consumers. A channel is with one node at a time by its
-// lease, and that node reads its stream: the shard is the channel, because then no node is given what it may not work on, a storm on one
-// channel fills no other's stream, and whoever takes over a channel takes over its stream, by XAUTOCLAIM of all that the last node was given
-// and did not finish. The hash tag spreads the channels over a Redis Cluster; no command needs two of them.
+// Each authority has a stream for each of its [Shards], takhojd:{authority/shard}:inbox, with one group of consumers. A channel's shard is a hash
+// of its name, the same for all nodes and versions. The hash tag holds all keys of a shard in one slot of a Redis Cluster, and spreads the shards
+// over its nodes; no command needs two of them.
 //
-// An entry of a stream names a row of the table inbox and holds nothing of what is in it. So Redis holds nobody's words, nothing in it
-// has to be disposed of or disclosed, and nobody who gets at it can tell us what was never said. It may lose everything, at any moment:
+// All channels of a shard are with one node at a time: their leases are taken and given back together (moderation/leases.go), and that node
+// reads the shard's stream. So no node is given what it may not work on, whoever takes over a shard takes over its stream, by XAUTOCLAIM of all that
+// the last node was given and did not finish, and however many channels there are, there are no more streams and blocked connections than shards.
+// What shares a shard shares a stream's length and a node; a storm on one channel is thus felt by one in a hundred others.
+//
+// A comment's events stay in order by three things: one node reads its stream; that node has one worker; and what the worker hands over is not what
+// the stream names but all that stands in the table of the comments that it names, by the order in which it was put there. While a lease
+// moves two nodes may have the same events in hand: [Entry.Done] lets the second of them leave nothing, and it reads the table anew.
+//
+// An entry of a stream names a row of the table inbox and holds nothing of what is in it. So the streams hold nobody's words, nothing in them
+// has to be disposed of or disclosed, and nobody who gets at them can tell us what was never said. Redis may lose everything, at any moment:
 // what it would have named stands in the table, and the sweep finds it within two rounds ([StreamsConfig.Sweep]). It may name an event twice, or
-// one of another database: the table knows what stands, and [Entry.Done] lets nobody finish it twice.
-//
-// What several workers must know in common is not here either. Near-duplicates and strikes are counted in the database, within the
-// transaction that decides by them: a window in Redis could be lost or lag behind, and a comment be judged otherwise for it. A platform's
-// budget is one channel's, and in the hand of the one node that has the channel.
+// one of another channel: the table knows what stands where, and nobody finishes it twice.
+
+// Shards is how many streams an authority has. It is a constant: nodes that counted differently would read each other's streams in vain, and every
+// event would wait for the sweep. Of thirty channels one in five shares its shard; a node has at most so many connections that wait.
+const Shards = 128
+
+// ShardOf is the shard of a channel, from 0.
+func ShardOf(channel string) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(channel))
+	return int(h.Sum32() % Shards)
+}
 
 const (
-	group = "takhojd"
-	// streamLength bounds a stream: some 50 bytes an entry. Past it the oldest are dropped, and swept.
-	streamLength = 100_000
-	// streamAge is how long a stream stays that nobody adds to: that of a channel that is gone, or of an authority.
+	group  = "takhojd"
+	stream = "inbox" // what its key ends with
+	// streamLength bounds a stream: 20 bytes an entry (Redis 7.0), thus a megabyte a shard. Past it the oldest are dropped, and swept.
+	streamLength = 50_000
+	// streamAge is how long a stream stays that nobody adds to: that of channels that are gone, or of an authority.
 	streamAge = 24 * time.Hour
-	// block is how long a read waits for something to come. A channel that is lost is read from at most so long.
+	// block is how long a read waits for something to come. A shard that is lost is read from at most so long.
 	block = 500 * time.Millisecond
 	// claimEvery is how often a node looks for what was given to somebody and not finished, and after how long it is his no longer.
 	claimEvery = 10 * time.Second
@@ -56,8 +73,6 @@ type StreamsConfig struct {
 	Cluster bool
 	// Authority names whose streams these are; Node who reads them.
 	Authority, Node string
-	// Channels is how many channels there are: each that is with this node takes a connection.
-	Channels int
 	// Timeout bounds each call. Default 1 s.
 	Timeout time.Duration
 	// Sweep is how often the table is swept. Default 2 s.
@@ -78,25 +93,25 @@ type Streams struct {
 	feeding sync.WaitGroup
 
 	mu      sync.Mutex
-	trouble map[string]bool // what does not work: adding, or reading a channel
+	trouble map[int]bool // what does not work: adding, or reading a shard's stream
 }
 
-// told is something to tell Redis of a channel: rows that have come, or entries that are done.
+// told is something to tell Redis of a shard: rows that have come, or entries that are done.
 type told struct {
-	channel string
+	shard   int
 	rows    []int64
 	entries []string
 }
 
 // reference is an entry of a stream.
 type reference struct {
-	channel string
-	entry   string
-	row     int64
+	shard int
+	entry string
+	row   int64
 }
 
-// adding names the adding among what may be in trouble; no channel has this name.
-const adding = ""
+// adding names the adding among what may be in trouble; no shard has this number.
+const adding = -1
 
 // OpenStreams makes Streams. It makes no call: Redis may be away.
 func OpenStreams(cfg StreamsConfig) (*Streams, error) {
@@ -110,7 +125,7 @@ func OpenStreams(cfg StreamsConfig) (*Streams, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Streams{cfg: cfg, client: client, metrics: newStreamMetrics(cfg.Metrics), queue: make(chan told, queueLength), trouble: map[string]bool{}}
+	s := &Streams{cfg: cfg, client: client, metrics: newStreamMetrics(cfg.Metrics), queue: make(chan told, queueLength), trouble: map[int]bool{}}
 	ctx, quit := context.WithCancel(context.Background())
 	s.quit = quit
 	s.feeding.Go(func() { s.feed(ctx) })
@@ -127,7 +142,7 @@ func connect(cfg StreamsConfig) (redis.UniversalClient, error) {
 			return nil, errAddress
 		}
 		o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = cfg.Timeout, cfg.Timeout, cfg.Timeout, cfg.Timeout
-		o.PoolSize, o.ContextTimeoutEnabled, o.DisableIdentity, o.DialerRetries, o.MaintNotificationsConfig = cfg.Channels+8, true, true, 1, silent
+		o.PoolSize, o.ContextTimeoutEnabled, o.DisableIdentity, o.DialerRetries, o.MaintNotificationsConfig = Shards+8, true, true, 1, silent
 		return redis.NewClusterClient(o), nil
 	}
 	o, err := redis.ParseURL(cfg.Address)
@@ -135,7 +150,7 @@ func connect(cfg StreamsConfig) (redis.UniversalClient, error) {
 		return nil, errAddress
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = cfg.Timeout, cfg.Timeout, cfg.Timeout, cfg.Timeout
-	o.PoolSize, o.ContextTimeoutEnabled, o.DisableIdentity, o.DialerRetries, o.MaintNotificationsConfig = cfg.Channels+8, true, true, 1, silent
+	o.PoolSize, o.ContextTimeoutEnabled, o.DisableIdentity, o.DialerRetries, o.MaintNotificationsConfig = Shards+8, true, true, 1, silent
 	o.MaxRetries = -1
 	return redis.NewClient(o), nil
 }
@@ -171,12 +186,12 @@ var redisVersion = regexp.MustCompile(`redis_version:(\S+)`)
 
 // probe writes something: that a Redis answers does not say that it has room.
 func (s *Streams) probe(ctx context.Context) error {
-	return s.client.Set(ctx, s.key("")+":probe", 1, time.Minute).Err()
+	return s.client.Set(ctx, s.key(adding, "probe"), 1, time.Minute).Err()
 }
 
-// key is the key of a channel's stream. Only what stands in braces decides where in a cluster it is.
-func (s *Streams) key(channel string) string {
-	return "takhojd:{" + url.PathEscape(s.cfg.Authority) + "/" + url.PathEscape(channel) + "}:inbox"
+// key is a key of a shard. Only what stands in braces decides where in a cluster it is.
+func (s *Streams) key(shard int, name string) string {
+	return fmt.Sprintf("takhojd:{%s/%d}:%s", url.PathEscape(s.cfg.Authority), shard, name)
 }
 
 // Well tells whether everything has worked lately, as far as this process knows.
@@ -187,7 +202,7 @@ func (s *Streams) Well() bool {
 }
 
 // works and fails keep account of trouble, and say when it begins and when it is over.
-func (s *Streams) works(what string) {
+func (s *Streams) works(what int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.trouble[what] {
@@ -199,7 +214,7 @@ func (s *Streams) works(what string) {
 	}
 }
 
-func (s *Streams) fails(what string, err error) {
+func (s *Streams) fails(what int, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.trouble) == 0 {
@@ -209,25 +224,25 @@ func (s *Streams) fails(what string, err error) {
 	s.trouble[what] = true
 }
 
-func (s *Streams) inTrouble(what string) bool {
+func (s *Streams) inTrouble(what int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.trouble[what]
 }
 
-// add tells whom a channel is with that events have come.
-func (s *Streams) add(channel string, rows []int64) {
-	s.tell(told{channel: channel, rows: rows})
+// add tells whom a shard is with that events have come.
+func (s *Streams) add(shard int, rows []int64) {
+	s.tell(told{shard: shard, rows: rows})
 }
 
 // done tells that entries are finished.
 func (s *Streams) done(refs []reference) {
-	entries := map[string][]string{}
+	entries := map[int][]string{}
 	for _, r := range refs {
-		entries[r.channel] = append(entries[r.channel], r.entry)
+		entries[r.shard] = append(entries[r.shard], r.entry)
 	}
-	for channel, entries := range entries {
-		s.tell(told{channel: channel, entries: entries})
+	for shard, entries := range entries {
+		s.tell(told{shard: shard, entries: entries})
 	}
 }
 
@@ -285,7 +300,7 @@ func (s *Streams) send(ctx context.Context, batch []told) error {
 	pipe := s.client.Pipeline()
 	rows, trouble := 0, s.inTrouble(adding)
 	for _, t := range batch {
-		key := s.key(t.channel)
+		key := s.key(t.shard, stream)
 		if len(t.entries) > 0 {
 			pipe.XAck(ctx, key, group, t.entries...)
 			pipe.XDel(ctx, key, t.entries...)
@@ -312,37 +327,38 @@ func (s *Streams) send(ctx context.Context, batch []told) error {
 	return nil
 }
 
-// readers read the streams of the channels that are with this node.
+// readers read the streams of the shards that are with this node.
 type readers struct {
 	s     *Streams
 	ctx   context.Context
 	stop  context.CancelFunc
 	going sync.WaitGroup
 	out   chan []reference
-	held  map[string]context.CancelFunc
+	held  map[int]context.CancelFunc
 }
 
 func (s *Streams) newReaders(ctx context.Context) *readers {
-	r := &readers{s: s, out: make(chan []reference), held: map[string]context.CancelFunc{}}
+	r := &readers{s: s, out: make(chan []reference), held: map[int]context.CancelFunc{}}
 	r.ctx, r.stop = context.WithCancel(ctx)
 	return r
 }
 
-// keep reads these channels from now on, and no others.
+// keep reads the streams of these channels' shards from now on, and no others.
 func (r *readers) keep(channels []string) {
-	wanted := map[string]bool{}
+	wanted := map[int]bool{}
 	for _, channel := range channels {
-		wanted[channel] = true
-		if r.held[channel] == nil {
+		shard := ShardOf(channel)
+		wanted[shard] = true
+		if r.held[shard] == nil {
 			ctx, cancel := context.WithCancel(r.ctx)
-			r.held[channel] = cancel
-			r.going.Go(func() { r.read(ctx, channel) })
+			r.held[shard] = cancel
+			r.going.Go(func() { r.read(ctx, shard) })
 		}
 	}
-	for channel, cancel := range r.held {
-		if !wanted[channel] {
+	for shard, cancel := range r.held {
+		if !wanted[shard] {
 			cancel()
-			delete(r.held, channel)
+			delete(r.held, shard)
 		}
 	}
 }
@@ -365,40 +381,40 @@ func (r *readers) end() {
 	r.going.Wait()
 }
 
-// read reads a channel's stream until ctx is cancelled: first what others were given and did not finish, then what comes. What is read and not
-// handed on because the channel is lost stays given to us, until whom it is with claims it.
-func (r *readers) read(ctx context.Context, channel string) {
+// read reads a shard's stream until ctx is cancelled: first what others were given and did not finish, then what comes. What is read and not
+// handed on because the shard is lost stays given to us, until whom it is with claims it.
+func (r *readers) read(ctx context.Context, shard int) {
 	s := r.s
 	var claimed time.Time
 	idle := time.Duration(0)
 	for ctx.Err() == nil {
 		var err error
 		if time.Since(claimed) >= claimEvery {
-			if err = r.claim(ctx, channel, idle); err == nil {
+			if err = r.claim(ctx, shard, idle); err == nil {
 				claimed, idle = time.Now(), claimEvery
 			}
 		}
 		if err == nil {
-			err = r.next(ctx, channel)
+			err = r.next(ctx, shard)
 		}
 		if gone(err) { // never made, or lost with all of Redis
-			err = s.make(ctx, channel)
+			err = s.make(ctx, shard)
 		}
 		if err == nil {
-			s.works(channel)
+			s.works(shard)
 			continue
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		s.fails(channel, err)
+		s.fails(shard, err)
 		select {
 		case <-time.After(s.cfg.Timeout / 2):
 		case <-ctx.Done():
 		}
 	}
-	s.works(channel) // no longer ours to worry about
-	s.metrics.forget(channel)
+	s.works(shard) // no longer ours to worry about
+	s.metrics.forget(shard)
 }
 
 // gone tells whether there is no such stream, or no group.
@@ -407,10 +423,10 @@ func gone(err error) bool {
 }
 
 // make makes the stream with its group, which is given all that stands in it.
-func (s *Streams) make(ctx context.Context, channel string) error {
+func (s *Streams) make(ctx context.Context, shard int) error {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 	defer cancel()
-	err := s.client.XGroupCreateMkStream(ctx, s.key(channel), group, "0").Err()
+	err := s.client.XGroupCreateMkStream(ctx, s.key(shard, stream), group, "0").Err()
 	if err != nil && strings.HasPrefix(err.Error(), "BUSYGROUP") {
 		return nil
 	}
@@ -418,10 +434,10 @@ func (s *Streams) make(ctx context.Context, channel string) error {
 }
 
 // next waits for what comes.
-func (r *readers) next(ctx context.Context, channel string) error {
+func (r *readers) next(ctx context.Context, shard int) error {
 	call, cancel := context.WithTimeout(ctx, block+r.s.cfg.Timeout)
 	defer cancel()
-	found, err := r.s.client.XReadGroup(call, &redis.XReadGroupArgs{Group: group, Consumer: r.s.cfg.Node, Streams: []string{r.s.key(channel), ">"},
+	found, err := r.s.client.XReadGroup(call, &redis.XReadGroupArgs{Group: group, Consumer: r.s.cfg.Node, Streams: []string{r.s.key(shard, stream), ">"},
 		Count: batch, Block: block}).Result()
 	if errors.Is(err, redis.Nil) {
 		return nil
@@ -429,15 +445,15 @@ func (r *readers) next(ctx context.Context, channel string) error {
 	if err != nil {
 		return err
 	}
-	for _, stream := range found {
-		r.pass(ctx, channel, stream.Messages)
+	for _, one := range found {
+		r.pass(ctx, shard, one.Messages)
 	}
 	return nil
 }
 
 // claim takes over what was given to somebody at least idle ago and is not finished, and forgets those who have nothing left.
-func (r *readers) claim(ctx context.Context, channel string, idle time.Duration) error {
-	s, key := r.s, r.s.key(channel)
+func (r *readers) claim(ctx context.Context, shard int, idle time.Duration) error {
+	s, key := r.s, r.s.key(shard, stream)
 	for start := "0-0"; ; {
 		call, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
 		found, next, err := s.client.XAutoClaim(call, &redis.XAutoClaimArgs{Stream: key, Group: group, Consumer: s.cfg.Node, MinIdle: idle, Start: start,
@@ -447,7 +463,7 @@ func (r *readers) claim(ctx context.Context, channel string, idle time.Duration)
 			return err
 		}
 		s.metrics.claimed.Add(float64(len(found)))
-		r.pass(ctx, channel, found)
+		r.pass(ctx, shard, found)
 		if start = next; start == "0-0" || ctx.Err() != nil {
 			break
 		}
@@ -465,17 +481,17 @@ func (r *readers) claim(ctx context.Context, channel string, idle time.Duration)
 			}
 		}
 	}
-	return s.measure(call, channel)
+	return s.measure(call, shard)
 }
 
 // pass hands references on to the worker. What names no row is taken away.
-func (r *readers) pass(ctx context.Context, channel string, messages []redis.XMessage) {
+func (r *readers) pass(ctx context.Context, shard int, messages []redis.XMessage) {
 	var refs []reference
 	var empty []reference
 	for _, m := range messages {
 		text, _ := m.Values["row"].(string)
 		row, err := strconv.ParseInt(text, 10, 64)
-		if ref := (reference{channel, m.ID, row}); err != nil {
+		if ref := (reference{shard, m.ID, row}); err != nil {
 			empty = append(empty, ref)
 		} else {
 			refs = append(refs, ref)
@@ -491,21 +507,21 @@ func (r *readers) pass(ctx context.Context, channel string, messages []redis.XMe
 	}
 }
 
-// measure notes how long a channel's stream is, and how much of it is not given to anybody, or not finished.
-func (s *Streams) measure(ctx context.Context, channel string) error {
-	length, err := s.client.XLen(ctx, s.key(channel)).Result()
+// measure notes how long a shard's stream is, and how much of it is not given to anybody, or not finished.
+func (s *Streams) measure(ctx context.Context, shard int) error {
+	length, err := s.client.XLen(ctx, s.key(shard, stream)).Result()
 	if err != nil {
 		return err
 	}
-	groups, err := s.client.XInfoGroups(ctx, s.key(channel)).Result()
+	groups, err := s.client.XInfoGroups(ctx, s.key(shard, stream)).Result()
 	if err != nil {
 		return err
 	}
-	s.metrics.length.WithLabelValues(channel).Set(float64(length))
+	s.metrics.length.WithLabelValues(strconv.Itoa(shard)).Set(float64(length))
 	for _, g := range groups {
 		if g.Name == group {
-			s.metrics.lag.WithLabelValues(channel).Set(float64(g.Lag))
-			s.metrics.pending.WithLabelValues(channel).Set(float64(g.Pending))
+			s.metrics.lag.WithLabelValues(strconv.Itoa(shard)).Set(float64(g.Lag))
+			s.metrics.pending.WithLabelValues(strconv.Itoa(shard)).Set(float64(g.Pending))
 		}
 	}
 	return nil
@@ -520,16 +536,16 @@ type streamMetrics struct {
 
 func newStreamMetrics(reg prometheus.Registerer) *streamMetrics {
 	gauge := func(name, help string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "takhojd", Name: name, Help: help}, []string{"channel"})
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "takhojd", Name: name, Help: help}, []string{"shard"})
 	}
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "takhojd", Name: name, Help: help})
 	}
 	m := &streamMetrics{
 		up:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "takhojd", Name: "redis_up", Help: "1 while Redis works for this process, 0 while the table is looked into instead."}),
-		length:  gauge("stream_length", "Entries of a channel's stream, as its node saw them within 10 s."),
-		lag:     gauge("stream_lag", "Entries of a channel's stream that are not given to anybody yet; -1 when Redis does not know."),
-		pending: gauge("stream_pending", "Entries of a channel's stream that are given to a node and not finished."),
+		length:  gauge("stream_length", "Entries of a shard's stream, as its node saw them within 10 s."),
+		lag:     gauge("stream_lag", "Entries of a shard's stream that are not given to anybody yet; -1 when Redis does not know."),
+		pending: gauge("stream_pending", "Entries of a shard's stream that are given to a node and not finished."),
 		added:   counter("stream_added_total", "Events told of by a stream."),
 		missed:  counter("stream_missed_total", "Events that Redis could not be told of; they are swept."),
 		claimed: counter("stream_claimed_total", "Entries taken over from a node that did not finish them."),
@@ -542,8 +558,8 @@ func newStreamMetrics(reg prometheus.Registerer) *streamMetrics {
 	return m
 }
 
-func (m *streamMetrics) forget(channel string) {
+func (m *streamMetrics) forget(shard int) {
 	for _, g := range []*prometheus.GaugeVec{m.length, m.lag, m.pending} {
-		g.DeleteLabelValues(channel)
+		g.DeleteLabelValues(strconv.Itoa(shard))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -66,7 +67,7 @@ func joinSweeping(t *testing.T, db *store.DB, authority, variable string, sweep 
 	t.Helper()
 	m := &member{metrics: prometheus.NewRegistry(), mine: channels}
 	streams, err := inbox.OpenStreams(inbox.StreamsConfig{Address: server(t, variable), Cluster: variable == cluster, Authority: authority,
-		Node: fmt.Sprintf("%p", m), Channels: 4, Timeout: 200 * time.Millisecond, Sweep: sweep, Log: zap.NewNop(), Metrics: m.metrics})
+		Node: fmt.Sprintf("%p", m), Timeout: 200 * time.Millisecond, Sweep: sweep, Log: zap.NewNop(), Metrics: m.metrics})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,6 +231,22 @@ func happens(t *testing.T, what string) {
 	}
 }
 
+// flush lets a Redis forget everything.
+func flush(t *testing.T, c redis.UniversalClient) {
+	t.Helper()
+	every := func(ctx context.Context, one *redis.Client) error { return one.FlushAll(ctx).Err() }
+	if cluster, ok := c.(*redis.ClusterClient); ok {
+		must(t, cluster.ForEachMaster(context.Background(), every))
+	} else {
+		must(t, c.FlushAll(context.Background()).Err())
+	}
+}
+
+// streamOf is the key of a channel's stream, of the authority that has the test's name.
+func streamOf(t *testing.T, channel string) string {
+	return fmt.Sprintf("takhojd:{%s/%d}:inbox", url.PathEscape(t.Name()), inbox.ShardOf(channel))
+}
+
 // settled waits until nothing is left in a channel's stream.
 func settled(t *testing.T, c redis.UniversalClient, key string) {
 	t.Helper()
@@ -259,8 +276,8 @@ func TestStreamsBringWhatWasPut(t *testing.T) {
 				t.Errorf("%v added, %v swept", added, swept)
 			}
 			c := client(t, variable)
-			settled(t, c, "takhojd:{TestStreamsBringWhatWasPut%2F"+name+"/c}:inbox")
-			settled(t, c, "takhojd:{TestStreamsBringWhatWasPut%2F"+name+"/d}:inbox")
+			settled(t, c, streamOf(t, "c"))
+			settled(t, c, streamOf(t, "d"))
 		})
 	}
 }
@@ -276,7 +293,7 @@ func TestAFlushedRedisLosesNothing(t *testing.T) {
 			for i := range 200 {
 				put(t, ingest.in, numbered("c", "x", i), numbered("d", "y", i))
 				if i%20 == 19 {
-					must(t, c.FlushAll(context.Background()).Err())
+					flush(t, c)
 				}
 			}
 			done.once(t, 2, 200)
@@ -314,6 +331,56 @@ func TestARedisThatIsKilledLosesNothing(t *testing.T) {
 	some()
 	done.once(t, 1, n)
 	await(t, "the streams tell again", func() bool { return ingest.counted(t, "stream_added_total") == before+50 })
+}
+
+// Of three servers of a cluster one dies and comes back empty: its shards, and for as long as the others miss it theirs too, come by the table.
+func TestAClusterThatLosesAServerLosesNothing(t *testing.T) {
+	db := storetest.Open(t)
+	var channels []string
+	for i := range 12 {
+		channels = append(channels, fmt.Sprint("channel-", i))
+	}
+	ingest, worker := join(t, db, t.Name(), cluster), join(t, db, t.Name(), cluster, channels...)
+	done := &ledger{db: db}
+	worker.run(t, done.work)
+	n := 0
+	some := func() {
+		for range 20 {
+			for i, channel := range channels {
+				put(t, ingest.in, numbered(channel, string(rune('a'+i)), n))
+			}
+			n++
+		}
+		done.once(t, len(channels), n)
+	}
+	servers := map[string]bool{}
+	c := client(t, cluster).(*redis.ClusterClient)
+	for _, channel := range channels {
+		one, err := c.MasterForKey(context.Background(), streamOf(t, channel))
+		must(t, err)
+		servers[one.Options().Addr] = true
+	}
+	if len(servers) != 3 {
+		t.Fatalf("the shards of %d channels are on %d servers", len(channels), len(servers))
+	}
+	some()
+	happens(t, "kill-1")
+	started := false
+	start := func() {
+		if !started {
+			started = true
+			happens(t, "start-1")
+		}
+	}
+	defer start()
+	some()
+	await(t, "it is seen", func() bool { return ingest.counted(t, "redis_up") == 0 && worker.counted(t, "redis_up") == 0 })
+	some()
+	start()
+	await(t, "all see that it is back", func() bool { return ingest.counted(t, "redis_up") == 1 && worker.counted(t, "redis_up") == 1 })
+	before := ingest.counted(t, "stream_added_total")
+	some()
+	await(t, "the streams tell again", func() bool { return ingest.counted(t, "stream_added_total") == before+float64(20*len(channels)) })
 }
 
 func TestARedisThatStandsStillHoldsUpNobody(t *testing.T) {
@@ -379,7 +446,7 @@ func TestTheLivingClaimWhatTheDeadWereGiven(t *testing.T) {
 	die() // what it does now comes too late: the rows are gone
 	dead.stop()
 	done.once(t, 1, 50)
-	settled(t, client(t, plain), "takhojd:{"+t.Name()+"/c}:inbox")
+	settled(t, client(t, plain), streamOf(t, "c"))
 }
 
 func TestALeaseThatMovesKeepsOrder(t *testing.T) {
@@ -402,11 +469,36 @@ func TestALeaseThatMovesKeepsOrder(t *testing.T) {
 	done.once(t, 2, 300)
 }
 
+// Two channels of a shard may be with two nodes for a while: one was started with a channel more in its configuration. Each is given what is for
+// the other, and leaves it to them.
+func TestAShardThatIsWithTwo(t *testing.T) {
+	other := ""
+	for i := 0; other == ""; i++ {
+		if name := fmt.Sprint("c", i); inbox.ShardOf(name) == inbox.ShardOf("c") {
+			other = name
+		}
+	}
+	db := storetest.Open(t)
+	ingest := join(t, db, t.Name(), plain)
+	one, two := join(t, db, t.Name(), plain, "c"), join(t, db, t.Name(), plain, other)
+	done := &ledger{db: db}
+	one.run(t, done.work)
+	two.run(t, done.work)
+	for i := range 100 {
+		put(t, ingest.in, numbered("c", "x", i), numbered(other, "y", i))
+	}
+	done.once(t, 2, 100)
+	one.has("c", other) // one is started anew, and the other ends
+	two.stop()
+	put(t, ingest.in, numbered("c", "x", 100), numbered(other, "y", 100))
+	done.once(t, 2, 101)
+}
+
 // What stands in a stream is taken for a hint: it may name a row twice, in another order, of another channel, or none at all.
 func TestAStreamIsNotBelieved(t *testing.T) {
 	db := storetest.Open(t)
 	worker := joinSweeping(t, db, t.Name(), plain, time.Hour, "c")
-	c, key := client(t, plain), "takhojd:{"+t.Name()+"/c}:inbox"
+	c, key := client(t, plain), streamOf(t, "c")
 	silent := inbox.New(db, config()) // tells no stream
 	for i := range 150 {              // more than a batch
 		put(t, silent, numbered("c", "x", i), numbered("other", "z", i))
