@@ -366,7 +366,8 @@ func Nodes(ctx context.Context, db *store.DB) (nodes []Node, err error) {
 	return nodes, nil
 }
 
-// watchLease is with the one node that looks at pictures and at every channel's health, and tells people of what is serious. No channel
+// watchLease is with the one node that looks at pictures, at every channel's health and for what waits in vain, and tells people of what is
+// serious. No channel
 // can have its name.
 const watchLease = "/watch"
 
@@ -376,6 +377,7 @@ func (m *Moderator) keepWatch(ctx context.Context) {
 	wg.Go(func() { m.recognise(ctx) })
 	wg.Go(func() { m.CheckChannels(ctx) })
 	wg.Go(func() { m.watch(ctx) })
+	wg.Go(func() { m.watchUnserved(ctx) })
 	wg.Wait()
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,6 +183,43 @@ func TestWhatADeadNodeHadIsTakenWhenItsLeaseEnds(t *testing.T) {
 	if early < leaseTime {
 		t.Errorf("taken after %s from a node that may have lived", early)
 	}
+}
+
+// What waits for a channel that no node serves comes before people, whole, and is taken when a node serves it and they try it again.
+func TestWhatIsForNobodyComesBeforePeople(t *testing.T) {
+	c := gather(t, 1, "a")
+	c.eventually("the node has its channel", func() bool { return c.share()["a"] == 1 })
+	gone := platforms.Ref{Platform: platforms.Facebook, Channel: "gone", Comment: "c1"}
+	e := c.put(platforms.Comment{Ref: gone, Post: "p1", Author: platforms.Author{ID: "1"}, Text: insult, Posted: c.clock.now()}, platforms.Added)
+	c.receive(e)
+	c.exec(`INSERT INTO outbox (channel, action, argument, created_at) VALUES ('gone', 'post', 'p1', 1)`)
+	found := map[string]moderation.DeadLetter{}
+	c.eventually("both are dead letters", func() bool {
+		letters, err := c.DeadLetters(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range letters {
+			found[l.Box] = l
+		}
+		return len(found) == 2
+	})
+	for box, l := range found {
+		if l.Channel != "gone" || !strings.Contains(l.Error, "no node serves the channel gone") {
+			t.Errorf("in the %s: %q of %q", box, l.Error, l.Channel)
+		}
+	}
+	served := channel
+	served.ID = "gone"
+	c.cfg.Channels = append(c.cfg.Channels, served)
+	c.cfg.Adapters = map[string]moderation.Adapter{c.names[0]: c.platform, "gone": c.platform}
+	c.stops["a"]()
+	c.join("b", c.clock.now)
+	c.eventually("the channel is with a node", func() bool { return c.share()["b"] == 2 })
+	if err := c.Retry(context.Background(), "inbox", found["inbox"].ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	c.eventually("it is judged, and hidden", func() bool { return c.platform.hidden("c1") })
 }
 
 // A node whose clock is an hour wrong neither takes what is with another nor loses what it has. On SQLite, where all nodes are on one

@@ -649,7 +649,7 @@ func (m *Moderator) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 	var found []DeadLetter
 	err := m.db.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT 'outbox', id, comment, channel, action, attempts, created_at, error FROM outbox WHERE state = 'dead'
-			UNION ALL SELECT 'inbox', id, 0, '', 'judge', attempts, received_at, error FROM inbox WHERE dead = 1 ORDER BY 7 DESC LIMIT 500`)
+			UNION ALL SELECT 'inbox', id, 0, channel, 'judge', attempts, received_at, error FROM inbox WHERE dead = 1 ORDER BY 7 DESC LIMIT 500`)
 		if err != nil {
 			return err
 		}
