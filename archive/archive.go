@@ -101,6 +101,8 @@ const (
 	KindMedia    Kind = "media"    // pictures that were kept, or why they were not: a MediaEntry
 	KindOutcome  Kind = "outcome"  // what the platform answered: an Outcome
 	KindDecision Kind = "decision" // a later decision on the same comment: a Decision
+	KindHold     Kind = "hold"     // that it must not be disposed of, or may again: a Hold
+	KindDisposal Kind = "disposal" // that records were disposed of, under an id of its own: a Disposal
 )
 
 // writtenAt reads from an entry's body when it was written.
@@ -162,6 +164,7 @@ type Archive struct {
 	signer   note.Signer
 	verifier note.Verifier
 	public   string
+	secret   []byte // what pseudonyms are made with
 	now      func() time.Time
 }
 
@@ -175,7 +178,8 @@ func New(db *store.DB, key Key) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("archive: verifier key: %w", err)
 	}
-	a := &Archive{db: db, signer: signer, verifier: verifier, public: key.Public, now: time.Now}
+	secret := sha256.Sum256([]byte("takhojd pseudonyms\n" + key.private))
+	a := &Archive{db: db, signer: signer, verifier: verifier, public: key.Public, secret: secret[:], now: time.Now}
 	db.BeforeCommit(a.checkpoint)
 	return a, nil
 }
@@ -211,7 +215,7 @@ func (a *Archive) Append(tx *store.Tx, r Record) (string, error) {
 }
 
 // Add writes something that belongs to a record which stands already: its pictures, an outcome, a later decision. body is
-// one of MediaEntry, Outcome and Decision, as kind says.
+// one of MediaEntry, Outcome, Decision and Hold, as kind says.
 func (a *Archive) Add(tx *store.Tx, record string, kind Kind, body any) error {
 	leaf, err := nextLeaf(tx)
 	if err != nil {

@@ -59,6 +59,8 @@ type Full struct {
 	// Entries are the record's lines of the ledger, itself first.
 	Entries []Entry `json:"entries"`
 	Proof   Proof   `json:"proof"`
+	// Disposed is the disposal that emptied the record, and of Record only the ID is left; nil while it stands.
+	Disposed *Disposal `json:"disposed,omitempty"`
 }
 
 // where writes the conditions of q.
@@ -190,17 +192,22 @@ func (a *Archive) Size(ctx context.Context) (records, leaves int64, err error) {
 func (a *Archive) Show(ctx context.Context, id string) (Full, error) {
 	var full Full
 	err := a.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT leaf, kind, body FROM archive_entries WHERE record_id = $1 ORDER BY leaf`, id)
+		rows, err := tx.Query(`SELECT leaf, kind, body, coalesce(disposal, -1) FROM archive_entries WHERE record_id = $1 ORDER BY leaf`, id)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
+		disposal := int64(-1)
 		for rows.Next() {
 			e := Entry{Record: id}
 			var kind string
 			var body []byte
-			if err := rows.Scan(&e.Leaf, &kind, &body); err != nil {
+			var by int64
+			if err := rows.Scan(&e.Leaf, &kind, &body, &by); err != nil {
 				return err
+			}
+			if len(full.Entries) == 0 && len(body) == 0 {
+				disposal = by
 			}
 			e.Kind, e.Body, e.At = Kind(kind), body, writtenAt(body)
 			full.Entries = append(full.Entries, e)
@@ -214,6 +221,14 @@ func (a *Archive) Show(ctx context.Context, id string) (Full, error) {
 		full.Leaf = full.Entries[0].Leaf
 		if full.Entries[0].Kind != KindRecord {
 			return errors.New("its first entry is no record")
+		}
+		if disposal >= 0 {
+			full.Record.ID = id
+			if full.Disposed, err = disposalOf(tx, disposal); err != nil {
+				return err
+			}
+			full.Proof, err = a.prove(tx, full.Leaf)
+			return err
 		}
 		if err := json.Unmarshal(full.Entries[0].Body, &full.Record); err != nil {
 			return fmt.Errorf("its body cannot be read: %w", err)

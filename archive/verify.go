@@ -42,6 +42,8 @@ type Report struct {
 	Media      int64     `json:"media"`
 	Checkpoint string    `json:"checkpoint"`
 	Problems   []Problem `json:"problems"`
+	// Disposals are what was disposed of, part by part; what they emptied is as it was written.
+	Disposals []Disposal `json:"disposals,omitempty"`
 }
 
 // OK tells whether everything is as it was written.
@@ -63,7 +65,7 @@ func (a *Archive) VerifyAgainst(ctx context.Context, earlier string, progress fu
 	v := &verification{archive: a, progress: progress, earlier: earlier}
 	err := a.db.View(ctx, func(tx *store.Tx) error {
 		v.tx = tx
-		for _, step := range []func() error{v.entries, v.stored, v.checkpoints, v.orphans, v.media} {
+		for _, step := range []func() error{v.entries, v.disposals, v.stored, v.checkpoints, v.orphans, v.media} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -89,6 +91,9 @@ type verification struct {
 	// hashes is the log built anew from the commitments, in the order of tlog.StoredHashIndex.
 	hashes []tlog.Hash
 	named  map[string]named // by SHA-256: each picture that a record names
+	// emptied holds the entries without a body, disposed at which leaf each record was disposed of.
+	emptied  []line
+	disposed map[string]int64
 }
 
 // named is a picture as a record names it.
@@ -105,7 +110,7 @@ func (v *verification) entries() error {
 		return err
 	}
 	most = max(most, total)
-	v.named = map[string]named{}
+	v.named, v.disposed = map[string]named{}, map[string]int64{}
 	rows, err := v.tx.Query(`SELECT e.leaf, e.record_id, e.kind, e.body, e.salt, e.commitment, r.record_id, r.platform, r.channel, r.comment_id,
 		r.revision, r.author_id, r.author_name, r.categories, r.action, r.decided_by, r.posted_at, r.received_at, r.decided_at
 		FROM archive_entries e LEFT JOIN archive_records r ON r.leaf = e.leaf ORDER BY e.leaf`)
@@ -141,6 +146,25 @@ func (v *verification) entries() error {
 	return rows.Err()
 }
 
+// disposals checks that what is empty was disposed of under a decision that stands in the log, and that what was is empty.
+func (v *verification) disposals() error {
+	for _, l := range v.emptied {
+		if at, ok := v.disposed[l.record]; !ok || l.leaf > at || len(l.body)+len(l.salt) > 0 {
+			v.problem(l.record, l.leaf, "its %s is gone, and no decision of disposal says why", l.kind)
+		}
+	}
+	for record, at := range v.disposed {
+		var n int
+		if err := v.tx.QueryRow(`SELECT count(*) FROM archive_entries WHERE record_id = $1 AND leaf < $2 AND body IS NOT NULL`, record, at).Scan(&n); err != nil {
+			return err
+		}
+		if n > 0 {
+			v.problem(record, -1, "it was disposed of, and has come back")
+		}
+	}
+	return nil
+}
+
 // line is one entry with what its record is searched by.
 type line struct {
 	leaf                   int64
@@ -162,8 +186,7 @@ func (l *line) scan(scan func(...any) error) error {
 // line checks one entry against its own commitment, and a record against what it is searched by.
 func (v *verification) line(l line) {
 	if len(l.body) == 0 || len(l.salt) == 0 {
-		// Nothing in the log says that anything was disposed of: what is empty was emptied by someone without a decision.
-		v.problem(l.record, l.leaf, "its %s is gone, and no decision of disposal says why", l.kind)
+		v.emptied = append(v.emptied, l)
 		return
 	}
 	if !bytes.Equal(commit(l.salt, l.record, Kind(l.kind), l.body), l.commitment) {
@@ -173,6 +196,16 @@ func (v *verification) line(l line) {
 	case KindRecord:
 		v.report.Records++
 		v.searched(l)
+	case KindDisposal:
+		var d Disposal
+		if err := json.Unmarshal(l.body, &d); err != nil {
+			v.problem(l.record, l.leaf, "its body cannot be read: %v", err)
+			return
+		}
+		v.report.Disposals = append(v.report.Disposals, d)
+		for _, record := range d.Records {
+			v.disposed[record] = l.leaf
+		}
 	case KindMedia:
 		var m MediaEntry
 		if json.Unmarshal(l.body, &m) == nil {

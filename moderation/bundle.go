@@ -30,6 +30,9 @@ func (m *Moderator) Bundle(ctx context.Context, id int64, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if full.Disposed != nil {
+		return fmt.Errorf("%w: the record was disposed of", ErrInvalid)
+	}
 	b := bundle{zip: zip.NewWriter(w)}
 	record := full.Entries[0].Body
 	b.add("plattformens-original.json", full.Record.Raw)

@@ -20,7 +20,8 @@ func archiveCommand() *cobra.Command {
 	var at dataFlags
 	c := &cobra.Command{Use: "archive", Short: "The public records of what was removed"}
 	at.add(c)
-	c.AddCommand(archiveList(&at), archiveShow(&at), archiveVerify(&at), archiveExport(&at), archiveCheckpoint(&at))
+	c.AddCommand(archiveList(&at), archiveShow(&at), archiveVerify(&at), archiveExport(&at), archiveCheckpoint(&at),
+		archiveDispose(&at), archiveDisposals(&at), archiveHold(&at, true), archiveHold(&at, false))
 	return c
 }
 
@@ -228,6 +229,9 @@ func writeReport(w io.Writer, r archive.Report) error {
 		fmt.Fprintln(w, p)
 	}
 	fmt.Fprintf(w, "%d records, %d leaves, %d pictures and films\n", r.Records, r.Leaves, r.Media)
+	for _, d := range r.Disposals {
+		fmt.Fprintf(w, "%d records disposed of under decision %s on %s by %s\n", len(d.Records), oneLine(d.Decision, 80), d.At.Format("2006-01-02"), oneLine(d.By, 40))
+	}
 	if !r.OK() {
 		fmt.Fprintf(w, "NOT as it was written: %d problems\n", len(r.Problems))
 		return errFailed

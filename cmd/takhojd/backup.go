@@ -64,6 +64,9 @@ func backupCommand() *cobra.Command {
 // backup makes the folder under another name and gives it its own when all is written and verified: whoever finds the folder finds a whole
 // backup, however we died.
 func backup(ctx context.Context, cfg Config, to string, out io.Writer) (err error) {
+	if to, err = filepath.Abs(to); err != nil { // it is written down, and read from elsewhere
+		return err
+	}
 	at, err := cfg.place()
 	if err != nil {
 		return err
@@ -94,6 +97,13 @@ func backup(ctx context.Context, cfg Config, to string, out io.Writer) (err erro
 	if err := m.seal(ctx, part, out); err != nil {
 		return err
 	}
+	key, err := archive.OpenKey(filepath.Join(part, keyName), m.Origin)
+	if err != nil {
+		return err
+	}
+	if err := spreadDisposals(ctx, b.archive, key, filepath.Join(filepath.Dir(to), disposalsName)); err != nil {
+		return err
+	}
 	if err := errors.Join(os.Rename(part, to), syncFolder(filepath.Dir(to))); err != nil {
 		return err
 	}
@@ -115,7 +125,13 @@ func (m *manifest) seal(ctx context.Context, folder string, out io.Writer) error
 	if err != nil {
 		return err
 	}
-	report, err := indexAndVerify(ctx, db, key, "", out)
+	report, err := func() (archive.Report, error) {
+		a, err := archive.New(db, key)
+		if err != nil {
+			return archive.Report{}, err
+		}
+		return indexAndVerify(ctx, a, "", out)
+	}()
 	if err := errors.Join(err, db.Close()); err != nil {
 		return err
 	}
@@ -142,12 +158,15 @@ func (m *manifest) seal(ctx context.Context, folder string, out io.Writer) error
 
 func restoreCommand() *cobra.Command {
 	var config, from string
+	var lists []string
+	var nothing bool
 	c := &cobra.Command{
 		Use:   "restore --config FILE --from FOLDER",
 		Short: "Put a backup where the configuration wants the books, and verify them",
 		Long: "Put a backup's books where the configuration says that they are, on either engine, and verify them against the backup's checkpoint.\n" +
 			"There must be none yet. What waited to be done on a platform when the backup was made may have been done, or taken back, since: it\n" +
-			"is set aside for a person, under Kanaler in the console.",
+			"is set aside for a person, under Kanaler in the console. What was disposed of since, as the file `disposals` beside the backup says, is\n" +
+			"removed again before anybody sees the books.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if config == "" || from == "" {
@@ -157,15 +176,23 @@ func restoreCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return restore(c.Context(), cfg, from, c.OutOrStdout())
+			if beside := filepath.Join(filepath.Dir(filepath.Clean(from)), disposalsName); len(lists) == 0 && !nothing {
+				if _, err := os.Stat(beside); err != nil {
+					return fmt.Errorf("there is no list of what was disposed of since, in %s: say with --disposals where it is, or that nothing was with --nothing-disposed", beside)
+				}
+				lists = []string{beside}
+			}
+			return restore(c.Context(), cfg, from, lists, c.OutOrStdout())
 		},
 	}
+	c.Flags().StringSliceVar(&lists, "disposals", nil, "the list of what was disposed of (default: the file `disposals` beside the backup)")
+	c.Flags().BoolVar(&nothing, "nothing-disposed", false, "there is no such list: nothing was disposed of since the backup")
 	c.Flags().StringVar(&config, "config", "", "the configuration file of `serve`")
 	c.Flags().StringVar(&from, "from", "", "the backup's folder")
 	return c
 }
 
-func restore(ctx context.Context, cfg Config, from string, out io.Writer) (err error) {
+func restore(ctx context.Context, cfg Config, from string, lists []string, out io.Writer) (err error) {
 	m, err := readManifest(from)
 	if err != nil {
 		return err
@@ -193,17 +220,41 @@ func restore(ctx context.Context, cfg Config, from string, out io.Writer) (err e
 	if err != nil {
 		return err
 	}
+	// Before the books are there: if we die anywhere from here on, whoever opens them finishes what follows from the list.
+	for _, path := range lists {
+		_, lines, err := readDisposals(path, key)
+		if err != nil {
+			return err
+		}
+		if err := addLines(filepath.Join(at.folder, disposalsName), lines...); err != nil {
+			return err
+		}
+	}
 	db, err := m.fill(ctx, from, at, out)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	report, err := indexAndVerify(ctx, db, key, m.Checkpoint, out)
+	a, err := archive.New(db, key)
+	if err != nil {
+		return err
+	}
+	report, err := indexAndVerify(ctx, a, m.Checkpoint, out)
 	if err != nil {
 		return err
 	}
 	if report.Checkpoint != m.Checkpoint {
 		return errors.New("the restored log does not end where the backup's did")
+	}
+	gone, err := settleDisposals(ctx, &books{db: db, archive: a}, at.folder, key)
+	if err != nil {
+		return err
+	}
+	if gone > 0 {
+		if report, err = indexAndVerify(ctx, a, m.Checkpoint, out); err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "%d comments that were disposed of since are removed again.\n", gone)
 	}
 	waiting, err := moderation.SetAside(ctx, db, "restored from the backup of "+m.Made.Format(time.RFC3339)+": it may have been done, or taken back, since")
 	if err != nil {

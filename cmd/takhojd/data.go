@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"takhojd/rules"
 )
 
 // dataFlags says where the books are, for the commands that work on them beside the running bot.
@@ -30,6 +32,18 @@ func (d *dataFlags) with(ctx context.Context, fn func(*books) error) error {
 		return err
 	}
 	return errors.Join(fn(b), b.db.Close())
+}
+
+// policy is the one that the flags' books are judged by.
+func (d *dataFlags) policy() (*rules.Policy, error) {
+	if d.config == "" {
+		return loadPolicy("")
+	}
+	cfg, err := loadConfig(d.config)
+	if err != nil {
+		return nil, err
+	}
+	return loadPolicy(cfg.Policy)
 }
 
 // place is where the flags say that the books are.

@@ -44,6 +44,15 @@ func noteBackup(folder string, b lastBackup) error {
 	return os.WriteFile(filepath.Join(folder, lastBackupName), append(text, '\n'), 0o600)
 }
 
+// readLastBackup reads what noteBackup wrote.
+func readLastBackup(folder string) (last lastBackup, err error) {
+	text, err := os.ReadFile(filepath.Join(folder, lastBackupName))
+	if err == nil {
+		err = json.Unmarshal(text, &last)
+	}
+	return last, err
+}
+
 // house looks at what is on this machine. It opens nothing for writing: opening the books would bring their schema forward.
 func (d *doctor) house(ctx context.Context, cfg Config, offline bool) {
 	d.secrets(cfg)
@@ -151,11 +160,7 @@ func (d *doctor) redis(ctx context.Context, cfg Config) {
 
 func (d *doctor) backup(at place) {
 	const name = "backup"
-	text, err := os.ReadFile(filepath.Join(at.folder, lastBackupName))
-	var last lastBackup
-	if err == nil {
-		err = json.Unmarshal(text, &last)
-	}
+	last, err := readLastBackup(at.folder)
 	switch day := last.Made.Format(time.DateOnly); {
 	case err != nil && at.server != "":
 		d.line(true, name, name, "Ingen säkerhetskopia är gjord med takhojd backup. Se till att databasen kopieras på annat sätt, och nyckeln med den.",

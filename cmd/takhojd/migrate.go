@@ -101,7 +101,11 @@ func move(ctx context.Context, old, fresh *store.DB, key archive.Key, out io.Wri
 	if err := store.Copy(ctx, old, fresh, rowsOn(out)); err != nil {
 		return err
 	}
-	report, err := indexAndVerify(ctx, fresh, key, checkpoint, out)
+	after, err := archive.New(fresh, key)
+	if err != nil {
+		return err
+	}
+	report, err := indexAndVerify(ctx, after, checkpoint, out)
 	if err != nil {
 		return err
 	}
@@ -110,11 +114,7 @@ func move(ctx context.Context, old, fresh *store.DB, key archive.Key, out io.Wri
 }
 
 // indexAndVerify makes what a copy lacks, and checks it against the checkpoint of what it was copied from.
-func indexAndVerify(ctx context.Context, db *store.DB, key archive.Key, checkpoint string, out io.Writer) (archive.Report, error) {
-	a, err := archive.New(db, key)
-	if err != nil {
-		return archive.Report{}, err
-	}
+func indexAndVerify(ctx context.Context, a *archive.Archive, checkpoint string, out io.Writer) (archive.Report, error) {
 	if err := a.IndexWords(ctx, nil); err != nil {
 		return archive.Report{}, err
 	}

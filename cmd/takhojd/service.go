@@ -114,7 +114,11 @@ func openBooks(ctx context.Context, at place) (_ *books, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return &books{db: db, archive: a}, nil
+	b := &books{db: db, archive: a}
+	if _, err := settleDisposals(ctx, b, at.folder, key); err != nil {
+		return nil, err
+	}
+	return b, nil
 }
 
 // keyGone: a new key would sign from here on, and all that the old one signed would no longer verify.

@@ -140,6 +140,9 @@ func (v *visit) recordPage() error {
 	if err != nil {
 		return err
 	}
+	if full.Disposed != nil {
+		return v.show(http.StatusOK, "disposed", page{Title: "record.title", Section: "archive", Content: full})
+	}
 	view := recordView{Full: full, Proof: full.Proof}
 	if len(full.Record.Verdict) > 0 {
 		if err := json.Unmarshal(full.Record.Verdict, &view.Verdict); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"takhojd/archive"
 	"takhojd/moderation"
+	"takhojd/moderation/store"
 	"takhojd/platforms"
 	"takhojd/rules"
 )
@@ -287,5 +288,27 @@ func TestBrokenDeskGivesNoHalfPage(t *testing.T) {
 	d.fail["BotHidden"] = context.DeadlineExceeded
 	if got := anna.get("/bot-hidden/7"); got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || strings.Count(got.body, "<html") != 1 {
 		t.Errorf("%d:\n%s", got.status, got.body)
+	}
+}
+
+func TestADisposedRecordSaysWhy(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	id := h.record(t, d.cases[7])
+	rut := h.as(t, h.open(t).base, "rut")
+	err := h.db.Update(t.Context(), func(tx *store.Tx) error {
+		return h.archive.Dispose(tx, archive.Disposal{ID: "x", Part: 1, Decision: "HSN 2026-0123", By: "rut", At: time.Date(2026, 11, 22, 9, 41, 0, 0, time.UTC), Records: []string{id}})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := rut.get("/archive/record/" + id)
+	for _, says := range []string{"Handlingen är gallrad.", "HSN 2026-0123", "2026-11-22 kl. 10.41"} {
+		if page.status != http.StatusOK || !strings.Contains(page.body, says) {
+			t.Errorf("%d, and does not say %q", page.status, says)
+		}
+	}
+	if strings.Contains(page.body, "ditt ") || strings.Contains(rut.get("/archive").body, id) {
+		t.Error("it is shown still")
 	}
 }

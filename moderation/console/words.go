@@ -422,6 +422,13 @@ var catalogue = map[string]rules.Words{
 	"ledger.media":    {SV: "bilder", EN: "pictures"},
 	"ledger.outcome":  {SV: "plattformens svar", EN: "the platform's answer"},
 	"ledger.decision": {SV: "senare beslut", EN: "later decision"},
+	"ledger.hold":     {SV: "gallringsstopp", EN: "hold"},
+
+	"disposed.gone":     {SV: "Handlingen är gallrad.", EN: "The record has been disposed of."},
+	"disposed.text":     {SV: "Text, namn och bilder är förstörda. Loggen visar fortfarande att handlingen fanns och att den inte ändrades innan dess.", EN: "Text, names and pictures are destroyed. The log still shows that the record was there, and was not changed before that."},
+	"disposed.decision": {SV: "Gallringsbeslut", EN: "Decision on disposal"},
+	"disposed.at":       {SV: "Gallrad", EN: "Disposed of"},
+	"disposed.by":       {SV: "Av", EN: "By"},
 
 	"outcome.done":      {SV: "gjort", EN: "done"},
 	"outcome.already":   {SV: "var redan gjort", EN: "was done already"},

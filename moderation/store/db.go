@@ -364,6 +364,15 @@ func (db *DB) Size(ctx context.Context) (size int64, err error) {
 	return size, err
 }
 
+// Scrub makes sure that the bytes of what was deleted are gone from the database's files: SQLite's at once, PostgreSQL's as they are written
+// over. It may be called beside everything else.
+func (db *DB) Scrub(ctx context.Context) error {
+	if err := db.engine.scrub(ctx); err != nil {
+		return fmt.Errorf("store: scrub: %w", db.engine.explain(err))
+	}
+	return nil
+}
+
 // PostgreSQL tells whether the database is PostgreSQL, for the few statements that the two do not share: full text.
 func (db *DB) PostgreSQL() bool { _, ok := db.engine.(*postgres); return ok }
 

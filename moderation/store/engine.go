@@ -33,6 +33,8 @@ type engine interface {
 	numberOn(table string) string
 	// snapshot writes one moment of the database into a file by the engine's own means; false where it has none.
 	snapshot(ctx context.Context, path string) (bool, error)
+	// scrub makes sure that the bytes of deleted rows are gone from the files.
+	scrub(context.Context) error
 	// closing is called when the writer has stopped.
 	closing(*sql.DB)
 }

@@ -138,4 +138,21 @@ func (p *postgres) numberOn(table string) string {
 // snapshot has pg_dump, which is not ours: what takhojd restores, on whatever engine, is a file of rows.
 func (p *postgres) snapshot(context.Context, string) (bool, error) { return false, nil }
 
+// scrub gives the rows' room free, to be written over. What the server's own log and its copies hold goes as they are rotated; VACUUM FULL, at a
+// time of the operator's choice, writes the files anew at once.
+func (p *postgres) scrub(ctx context.Context) (err error) {
+	config, err := pgx.ParseConfig(p.address)
+	if err != nil {
+		return errors.New("the address cannot be read")
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
+	_, err = conn.Exec(ctx, `VACUUM comments, revisions, history, decisions, outbox, inbox, fingerprints, comment_media, picture_prints, picture_slots,
+		archive_entries, archive_records, archive_words, archive_media`)
+	return err
+}
+
 func (p *postgres) closing(*sql.DB) {}

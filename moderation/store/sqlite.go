@@ -109,5 +109,25 @@ func (f *sqliteFile) snapshot(ctx context.Context, path string) (bool, error) {
 	return true, errors.Join(err, db.Close())
 }
 
+// scrub empties the write-ahead log, which still holds the pages as they were; secure_delete has overwritten them in the file. Readers may hold
+// the log for a while: they are waited for.
+func (f *sqliteFile) scrub(ctx context.Context) (err error) {
+	db, err := sql.Open("sqlite", f.dsn())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	for range 10 { // busy_timeout waits within each
+		var busy, frames, done int
+		if err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &done); err != nil {
+			return err
+		}
+		if busy == 0 {
+			return nil
+		}
+	}
+	return errors.New("somebody goes on reading: the write-ahead log is not emptied yet")
+}
+
 // closing folds the write-ahead log into the file, so that the file alone can be copied.
 func (f *sqliteFile) closing(write *sql.DB) { _, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)") }
