@@ -101,11 +101,16 @@ func (d *detectors) entry(list, section, line string) error {
 	return nil
 }
 
-// addNames adds first names; of a double name ("Bengt-Åke") each half is looked up alone.
+// addNames adds first names; of a double name ("Bengt-Åke") each half is looked up alone. A short name's genitive may be another word
+// ("Finns"), so those are left out.
 func (d *detectors) addNames(low string, c cues) {
 	for _, n := range strings.Fields(low) {
-		if !strings.Contains(n, "-") {
-			d.cues.add(n, c)
+		if strings.Contains(n, "-") {
+			continue
+		}
+		d.cues.add(n, c)
+		if c == cueFirst && len(n) > 4 && n[len(n)-1] != 's' {
+			d.cues.add(n+"s", cueGenitive)
 		}
 	}
 }

@@ -113,6 +113,9 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	}
 	first := n.cues&cueFirst != 0 && n.cues&(cueMine|cueMe) == 0
 	role, political := r.roleBefore(i)
+	if !first && n.cues&cueGenitive != 0 && n.title && !d.house(r, n.last) {
+		return d.owner(r, n, i, role, political)
+	}
 	last, surname := d.surnames(r, n)
 	if role = role || r.apposed(last); !first && !(role && n.title && !r.street(i)) && !(surname && r.spokenOf(i, last, d)) {
 		return person{}, -1
@@ -121,7 +124,7 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	case surname && d.house(r, last):
 		return person{}, -1
 	case surname:
-	case !first && !(role && n.title && (surnameShape(r.bytes(i)) || r.kinBefore(i))):
+	case !first && !(role && n.title && (surnameShape(r.bytes(i)) || r.kinBefore(i) || r.doctor(i))):
 		return person{}, -1
 	case !n.title, !role && n.cues&cueUnsure != 0:
 		return person{}, -1
@@ -133,6 +136,26 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 		p.public = true
 	}
 	return p, last
+}
+
+// owner is whose something is: "Carinas diplom". What follows is what the person has, and no surname.
+func (d *detectors) owner(r *reading, n name, i int, role, political bool) (person, int) {
+	p := person{role: role, public: political, first: i, last: n.last}
+	p.start, p.end = r.span(int(r.words[i].start), int(r.words[n.last].end))
+	return p, n.last
+}
+
+// doctor tells whether word i stands after a title that a surname of whatever form follows: "doktor Wennbom".
+func (r *reading) doctor(i int) bool {
+	if i == 0 || r.words[i].cues&(cuePublic|cueUnsure) != 0 {
+		return false
+	}
+	switch string(r.bytes(i - 1)) {
+	case "doktor", "dr", "doctor", "mr", "mrs", "ms", "överläkare", "tandläkare":
+		w := string(r.bytes(i))
+		return w != "google" && w != "internet" && w != "who" && w != "ai"
+	}
+	return false
 }
 
 // trade tells whether a word has the form of somebody's occupation in the definite: "snickaren", "frisören".

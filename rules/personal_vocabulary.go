@@ -9,32 +9,33 @@ import (
 type cues uint32
 
 const (
-	cueFirst   cues = 1 << iota // a first name
-	cueUnsure                   // a first name that is an ordinary word as well
-	cuePlace                    // a place: never somebody's surname on its own
-	cueCommon                   // an ordinary word: no name, no site
-	cueMe                       // jag, mig
-	cueMine                     // min, mitt
-	cueThird                    // han, hon
-	cueTheir                    // hans, henne
-	cueKin                      // granne, syster
-	cuePrivate                  // privata, hemliga
-	cuePnr                      // personnummer
-	cueRef                      // ärende, faktura: the number after it is nobody's
-	cuePhone                    // ring, mobil
-	cueMail                     // mejla, e-post
-	cueAccount                  // konto, clearing
-	cueGiro                     // bankgiro
-	cueSwish                    // swisha
-	cueHome                     // bor, hemadress
-	cueUnit                     // kr, personer: what stands before it is an amount
-	cuePublic                   // vårdcentral, sjukhus: a house open to all
-	cueDot                      // punkt
-	cueAt                       // snabel
-	cueCall                     // imperatives that take a person: ring, mejla, sms:a
-	cueGossip                   // visst, tydligen
-	cueSeen                     // såg, känner
-	cueWork                     // jobbar, kör
+	cueFirst    cues = 1 << iota // a first name
+	cueUnsure                    // a first name that is an ordinary word as well
+	cuePlace                     // a place: never somebody's surname on its own
+	cueCommon                    // an ordinary word: no name, no site
+	cueMe                        // jag, mig
+	cueMine                      // min, mitt
+	cueThird                     // han, hon
+	cueTheir                     // hans, henne
+	cueKin                       // granne, syster
+	cuePrivate                   // privata, hemliga
+	cuePnr                       // personnummer
+	cueRef                       // ärende, faktura: the number after it is nobody's
+	cuePhone                     // ring, mobil
+	cueMail                      // mejla, e-post
+	cueAccount                   // konto, clearing
+	cueGiro                      // bankgiro
+	cueSwish                     // swisha
+	cueHome                      // bor, hemadress
+	cueUnit                      // kr, personer: what stands before it is an amount
+	cuePublic                    // vårdcentral, sjukhus: a house open to all
+	cueDot                       // punkt
+	cueAt                        // snabel
+	cueCall                      // imperatives that take a person: ring, mejla, sms:a
+	cueGossip                    // visst, tydligen
+	cueSeen                      // såg, känner
+	cueWork                      // jobbar, kör
+	cueGenitive                  // a first name's genitive: Carinas
 )
 
 // cueWords are the words of each cue that belong to the language rather than to a policy. An asterisk stands for nothing here: every
