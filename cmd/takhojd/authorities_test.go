@@ -250,8 +250,12 @@ func (a *authority) knowsNothingOf(client *http.Client, other *authority, theirs
 	if err != nil {
 		t.Fatal(err)
 	}
-	if status, _, _ := a.get(&http.Client{Timeout: 20 * time.Second}, link); status != http.StatusUnauthorized {
-		t.Errorf("%s: the other's login link: %d", a.name, status)
+	if response, err = (&http.Client{Timeout: 20 * time.Second}).Post(a.url(link), "", nil); err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusUnauthorized {
+		t.Errorf("%s: the other's login link: %d", a.name, response.StatusCode)
 	}
 	request, err := http.NewRequest(http.MethodPost, "http://"+a.service.address("webhooks")+"/webhooks/facebook", strings.NewReader(`{"object":"page","entry":[]}`))
 	if err != nil {

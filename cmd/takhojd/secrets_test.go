@@ -294,6 +294,7 @@ func (b *bugged) visit() {
 	ask(http.MethodPost, "/login", url.Values{"name": {mark}, "password": {mark}})
 	ask(http.MethodPost, "/login", url.Values{"name": {"losenord i fel ruta " + mark}, "password": {mark}, "next": {"/" + mark}})
 	ask(http.MethodGet, "/login/"+mark, nil)
+	ask(http.MethodPost, "/login/"+mark, nil)
 	if status, _ := ask(http.MethodPost, "/login", url.Values{"name": {"anna"}, "password": {"losenord " + mark}}); status != http.StatusOK {
 		b.t.Fatalf("login: %d", status)
 	}

@@ -164,7 +164,8 @@ func (s *Server) routes() []route {
 		{pattern: "GET /static/{version}/{file}", open: true, stateless: true, handle: (*visit).static},
 		{pattern: "GET /login", open: true, handle: (*visit).loginPage},
 		{pattern: "POST /login", open: true, handle: (*visit).login},
-		{pattern: "GET /login/{token}", open: true, handle: (*visit).loginByLink},
+		{pattern: "GET /login/{token}", open: true, handle: (*visit).linkPage},
+		{pattern: "POST /login/{token}", open: true, handle: (*visit).loginByLink},
 		{pattern: "POST /language", open: true, handle: (*visit).setLanguage},
 
 		{pattern: "GET /{$}", handle: (*visit).home},

@@ -48,7 +48,7 @@ func (h *house) as(t testing.TB, base, name string) *browser {
 		t.Fatal(err)
 	}
 	b := visitor(t, base)
-	if got := b.get(link); got.status != http.StatusSeeOther {
+	if got := b.post(link, nil); got.status != http.StatusSeeOther {
 		t.Fatalf("login link: %d", got.status)
 	}
 	return b
@@ -139,7 +139,7 @@ func TestRoutesByRole(t *testing.T) {
 		admins    = "a"
 	)
 	want := map[string]string{
-		"GET /static/{version}/{file}": everybody, "GET /login": everybody, "POST /login": everybody, "GET /login/{token}": everybody, "POST /language": everybody,
+		"GET /static/{version}/{file}": everybody, "GET /login": everybody, "POST /login": everybody, "GET /login/{token}": everybody, "POST /login/{token}": everybody, "POST /language": everybody,
 		"GET /{$}": loggedIn, "POST /logout": loggedIn, "POST /logout/everywhere": loggedIn, "POST /keys": loggedIn, "GET /help": loggedIn,
 		"GET /events": loggedIn, "GET /rules": loggedIn, "GET /figures": loggedIn, "GET /media/{sha256}": loggedIn,
 		"GET /media/{sha256}/large": loggedIn, "GET /media/{sha256}/play": loggedIn, "GET /archive/media/{sha256}": keepers,

@@ -47,12 +47,14 @@ func (v *visit) login() error {
 	return v.enterAs(account, again.Next)
 }
 
-// loginByLink takes a one-time link. It comes from a terminal or a message, so it is a GET: what it changes is the visitor's own
-// session, and it works once.
+// linkPage is what a one-time link leads to: a button. Mail programs and their scanners open every link there is, and must not spend this one.
+// Whether it still works is not said before it is used.
+func (v *visit) linkPage() error {
+	return v.show(http.StatusOK, "link", page{Title: "login.title"})
+}
+
+// loginByLink takes a one-time link, once.
 func (v *visit) loginByLink() error {
-	if v.r.Method == http.MethodHead { // a mail program that looks whether there is anything: it must not spend the link
-		return v.show(http.StatusOK, "login", page{Title: "login.title", Content: loginView{Next: "/"}})
-	}
 	account, err := v.s.accounts.redeem(v.r.Context(), v.r.PathValue("token"))
 	if errors.Is(err, errWrongPassword) || errors.Is(err, ErrNoAccount) {
 		v.s.metrics.logins.WithLabelValues("wrong").Inc()

@@ -141,10 +141,10 @@ func TestLoginLinkWorksOnceAndNotForLong(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := visitor(t, base).get(link); got.status != http.StatusSeeOther {
+	if got := visitor(t, base).post(link, nil); got.status != http.StatusSeeOther {
 		t.Errorf("first use: %d", got.status)
 	}
-	if got := visitor(t, base).get(link); got.status != http.StatusUnauthorized {
+	if got := visitor(t, base).post(link, nil); got.status != http.StatusUnauthorized {
 		t.Errorf("second use: %d", got.status)
 	}
 	late, err := h.LoginLink(ctx, "anna")
@@ -152,7 +152,7 @@ func TestLoginLinkWorksOnceAndNotForLong(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.Server.accounts.now = func() time.Time { return time.Now().Add(linkLife + time.Second) }
-	if got := visitor(t, base).get(late); got.status != http.StatusUnauthorized {
+	if got := visitor(t, base).post(late, nil); got.status != http.StatusUnauthorized {
 		t.Errorf("after its time: %d", got.status)
 	}
 	if _, err := h.LoginLink(ctx, "nobody"); !errors.Is(err, ErrNoAccount) {

@@ -51,6 +51,7 @@ var catalogue = map[string]rules.Words{
 	"login.do":        {SV: "Logga in", EN: "Log in"},
 	"login.password":  {SV: "Lösenord", EN: "Password"},
 	"login.help":      {SV: "Har du glömt lösenordet ger din administratör dig ett nytt.", EN: "If you have forgotten the password, your administrator can give you a new one."},
+	"login.bylink":    {SV: "Länken gäller en gång. Tryck på knappen för att logga in.", EN: "The link works once. Press the button to log in."},
 	"login.wrong":     {SV: "Kontot eller lösenordet stämmer inte. Försök igen.", EN: "The account or the password is wrong. Please try again."},
 	"login.throttled": {SV: "Det har varit för många försök. Vänta en kvart och försök igen.", EN: "There have been too many attempts. Please wait a quarter of an hour and try again."},
 	"login.link":      {SV: "Länken är redan använd eller för gammal. Logga in med lösenord, eller be om en ny länk.", EN: "The link has been used already, or is too old. Log in with your password, or ask for a new link."},

@@ -22,6 +22,7 @@ try {
 	context.setDefaultTimeout(patience);
 	const page = await context.newPage();
 	await page.goto(base + link);
+	await page.getByRole("button", { name: "Logga in" }).click();
 
 	const picture = (name, more) => page.screenshot({ path: `${folder}/${name}.png`, ...more });
 	const open = async (list, words) => {

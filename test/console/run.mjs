@@ -59,10 +59,15 @@ try {
 
 	await check("a login link opens the desk, once", async () => {
 		await page.goto(base + link);
+		await page.goto(base + link); // to look is not to use
+		await page.getByRole("button", { name: "Logga in" }).click();
+		await page.waitForURL(base + "/queue*");
 		assert.match(new URL(page.url()).pathname, /^\/queue/);
 		const stranger = await browser.newContext();
 		const second = await stranger.newPage();
-		assert.equal((await second.goto(base + link)).status(), 401);
+		await second.goto(base + link);
+		const [refused] = await Promise.all([second.waitForResponse(r => r.request().method() === "POST"), second.getByRole("button", { name: "Logga in" }).click()]);
+		assert.equal(refused.status(), 401);
 		await stranger.close();
 	});
 
