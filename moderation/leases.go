@@ -366,6 +366,9 @@ func Nodes(ctx context.Context, db *store.DB) (nodes []Node, err error) {
 	return nodes, nil
 }
 
+// Nodes lists the processes that were seen within a minute. See [Nodes].
+func (m *Moderator) Nodes(ctx context.Context) ([]Node, error) { return Nodes(ctx, m.db) }
+
 // watchLease is with the one node that looks at pictures, at every channel's health and for what waits in vain, and tells people of what is
 // serious. No channel
 // can have its name.

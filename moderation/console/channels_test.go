@@ -166,3 +166,31 @@ func TestThePostBox(t *testing.T) {
 		t.Error("the archivist is offered what she may not do")
 	}
 }
+
+func TestNodesPage(t *testing.T) {
+	d := morning(t)
+	h := newHouse(t, d)
+	mats := h.as(t, h.open(t).base, "mats")
+	if page := mats.get("/nodes").body; !strings.Contains(page, "En enda process") || !strings.Contains(page, d.Policy().Version()) {
+		t.Error("one process is not said to be one")
+	}
+	since := time.Date(2026, 11, 22, 8, 41, 0, 0, time.UTC)
+	d.nodes = []moderation.Node{{Name: "nod-1", Roles: "work", Policy: "aaa", Started: since, Seen: time.Now(), Channels: []string{d.channels[0].ID}},
+		{Name: "nod-2", Roles: "ingest", Policy: "aaa", Started: since, Seen: time.Now()}}
+	page := mats.get("/nodes").body
+	for _, says := range []string{"nod-1", "bedömer och utför", "tar emot", "2026-11-22 kl. 09.41", d.channels[0].Name, "Ingen process sköter:"} {
+		if !strings.Contains(page, says) {
+			t.Errorf("it does not say %q", says)
+		}
+	}
+	if strings.Contains(page, "samma regelverk") {
+		t.Error("the same policy is said to be two")
+	}
+	d.nodes[1].Policy = "bbb"
+	if page := mats.get("/nodes").body; !strings.Contains(page, "Alla bedömer inte efter samma regelverk.") {
+		t.Error("two policies are not seen")
+	}
+	if page := mats.get("/channels").body; !strings.Contains(page, `href="/nodes"`) {
+		t.Error("nothing leads there")
+	}
+}

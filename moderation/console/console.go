@@ -207,6 +207,7 @@ func (s *Server) routes() []route {
 		{pattern: "POST /archive/verify", roles: keep, handle: (*visit).verify},
 
 		{pattern: "GET /channels", roles: review, handle: (*visit).channelsPage},
+		{pattern: "GET /nodes", roles: review, handle: (*visit).nodesPage},
 		{pattern: "POST /channels/check", roles: review, handle: (*visit).checkChannels},
 		{pattern: "POST /channels/retry", roles: review, handle: (*visit).retry},
 

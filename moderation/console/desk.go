@@ -78,6 +78,8 @@ type Operations interface {
 	// Health tells how each channel was found when it was last looked at; CheckNow asks for a look, and does not wait for it.
 	Health() []moderation.ChannelHealth
 	CheckNow()
+	// Nodes lists the processes that serve the books; none where only one may.
+	Nodes(context.Context) ([]moderation.Node, error)
 	// Alerts returns what people must be told of and that is not over.
 	Alerts(context.Context) ([]moderation.Alert, error)
 	Channels() []platforms.Channel

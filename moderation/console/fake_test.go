@@ -40,6 +40,7 @@ type fakeDesk struct {
 	kinds    map[string]string
 	dead     []moderation.DeadLetter
 	waiting  []moderation.Waiting
+	nodes    []moderation.Node
 	resolved []moderation.Resolution
 	before   map[int64]moderation.Case // by decision
 	undone   map[int64]bool
@@ -388,6 +389,10 @@ func (d *fakeDesk) Lines(context.Context) (lines []moderation.Line, err error) {
 		lines = append(lines, moderation.Line{Channel: d.channels[2], Waiting: 50, Oldest: w.Since, Pauses: []moderation.Pause{{Channel: "x", Call: "hide", Until: w.NotBefore, Why: moderation.WaitThrottled}}})
 	}
 	return lines, d.failing("Lines")
+}
+
+func (d *fakeDesk) Nodes(context.Context) ([]moderation.Node, error) {
+	return d.nodes, d.failing("Nodes")
 }
 
 func (d *fakeDesk) Health() (all []moderation.ChannelHealth) {
