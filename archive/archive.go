@@ -25,7 +25,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gowebpki/jcs"
 	"golang.org/x/mod/sumdb/note"
 
 	"takhojd/moderation/store"
@@ -253,19 +252,6 @@ func commit(salt []byte, record string, kind Kind, body []byte) []byte {
 	m.Write([]byte(record + "\x00" + string(kind) + "\x00"))
 	m.Write(body)
 	return m.Sum(nil)
-}
-
-// Canonical is the RFC 8785 form of v.
-func Canonical(v any) ([]byte, error) {
-	plain, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("archive: encode: %w", err)
-	}
-	canonical, err := jcs.Transform(plain)
-	if err != nil {
-		return nil, fmt.Errorf("archive: canonical form: %w", err)
-	}
-	return canonical, nil
 }
 
 // Receipt returns the receipt of a committed record. It reads what is committed and nothing else, and makes sure that the

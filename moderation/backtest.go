@@ -53,7 +53,7 @@ type Backtested struct {
 //
 // It reads one snapshot, changes nothing and sends nothing. progress, which may be nil, is told now and then how much is done.
 func Backtest(ctx context.Context, db *store.DB, p *rules.Policy, since time.Time, progress func(done, total int64), found func(Difference) error) (Backtested, error) {
-	b := backtest{policy: p, since: since, found: found, modes: map[string]rules.Mode{}, sum: Backtested{Policy: p.Version(), Actions: map[string]int{}}}
+	b := backtest{policy: p, since: since, found: found, modes: map[string]rules.Mode{}, echoes: map[string]*echoes{}, sum: Backtested{Policy: p.Version(), Actions: map[string]int{}}}
 	from := since
 	if !since.IsZero() {
 		from = since.Add(-p.RepeatWindow()) // what was said then counts as said before
@@ -87,7 +87,7 @@ type backtest struct {
 	sum     Backtested
 	changes []ruleChange // those still to come
 	modes   map[string]rules.Mode
-	echoes  echoes
+	echoes  map[string]*echoes // by channel
 }
 
 // past is one of the bot's decisions, with what was decided on.
@@ -165,7 +165,7 @@ func (b *backtest) again(x past) error {
 		return nil
 	}
 	facts := rules.Facts{Modes: b.modes}
-	facts.SameByAuthor, facts.SameByOthers = b.echoes.hear(x, b.policy.RepeatWindow())
+	facts.SameByAuthor, facts.SameByOthers = b.hear(x)
 	switch {
 	case x.decided.Before(b.since):
 		return nil
@@ -234,129 +234,24 @@ func ruleChanges(tx *store.Tx) ([]ruleChange, error) {
 	return found, rows.Err()
 }
 
-// echoes is what was said within the window, as facts.go keeps it in the database: the same counts come of it.
-type echoes struct {
-	by     map[echoKey][]*echo // by exact text and by band, each list in the order of the comments' numbers
-	of     map[int64]*echo
-	oldest []*echo // in the order in which they came
-}
-
-// echoKey is an exact text (band -1) or the value of one of a fingerprint's bands, on one channel.
-type echoKey struct {
-	channel string
-	band    int
-	value   uint64
-}
-
-type echo struct {
-	comment int64
-	channel string
-	author  string
-	print   rules.Fingerprint
-	at      time.Time
-}
-
-func (e *echo) keys() [5]echoKey {
-	keys := [5]echoKey{{e.channel, -1, e.print.Exact}}
-	for i, band := range e.print.Bands() {
-		keys[i+1] = echoKey{e.channel, i, uint64(band)}
-	}
-	return keys
-}
-
-// hear counts what was said before x that says the same, and remembers x.
-func (m *echoes) hear(x past, window time.Duration) (byAuthor, byOthers int) {
-	print := rules.FingerprintOf(x.comment.text)
-	if print == (rules.Fingerprint{}) {
+// hear counts what was said before x that says the same, and remembers x, as the path did.
+func (b *backtest) hear(x past) (byAuthor, byOthers int) {
+	mark := rules.FingerprintOf(x.comment.text)
+	if mark == (rules.Fingerprint{}) {
 		return 0, 0
 	}
-	since := x.decided.Add(-window)
-	m.forget(since)
-	now := &echo{comment: x.comment.id, channel: x.comment.ref.Channel, author: x.printer, print: print, at: x.decided}
+	since := x.decided.Add(-b.policy.RepeatWindow())
+	channel := b.echoes[x.comment.ref.Channel]
+	if channel == nil {
+		channel = &echoes{}
+		b.echoes[x.comment.ref.Channel] = channel
+	}
+	now := &echo{comment: x.comment.id, author: x.printer, mark: mark, bands: mark.Bands(), at: x.decided}
 	if !x.printed.IsZero() && x.printed.Before(x.decided) {
 		now.at = x.printed // an edit does not make it newer
 	}
-	for _, e := range m.candidates(now, since) {
-		switch {
-		case e.comment == now.comment || !print.Near(e.print):
-		case e.author != "" && e.author == x.comment.author.ID:
-			byAuthor++
-		default:
-			byOthers++
-		}
-	}
-	m.remember(now)
+	channel.forget(since)
+	byAuthor, byOthers = channel.count(now, x.comment.author.ID, since)
+	channel.remember(now)
 	return byAuthor, byOthers
-}
-
-// candidates are those that share the text or a band, and of a flood the first: as many as the path compares with.
-func (m *echoes) candidates(now *echo, since time.Time) []*echo {
-	var found []*echo
-	for _, key := range now.keys() {
-		n := 0
-		for _, e := range m.by[key] {
-			if e.at.Before(since) {
-				continue
-			}
-			found = append(found, e)
-			if n++; n == mostCandidates {
-				break
-			}
-		}
-	}
-	slices.SortFunc(found, byComment)
-	found = slices.Compact(found)
-	return found[:min(len(found), mostCandidates)]
-}
-
-func byComment(a, b *echo) int {
-	switch {
-	case a.comment < b.comment:
-		return -1
-	case a.comment > b.comment:
-		return 1
-	}
-	return 0
-}
-
-func (m *echoes) remember(e *echo) {
-	if m.by == nil {
-		m.by, m.of = map[echoKey][]*echo{}, map[int64]*echo{}
-	}
-	if before := m.of[e.comment]; before != nil {
-		m.remove(before)
-	}
-	for _, key := range e.keys() {
-		i, _ := slices.BinarySearchFunc(m.by[key], e, byComment)
-		m.by[key] = slices.Insert(m.by[key], i, e)
-	}
-	m.of[e.comment] = e
-	m.oldest = append(m.oldest, e)
-}
-
-func (m *echoes) remove(e *echo) {
-	for _, key := range e.keys() {
-		list := m.by[key]
-		i, found := slices.BinarySearchFunc(list, e, byComment)
-		switch {
-		case !found || list[i] != e: // its comment was edited since, and stands there as it is now
-		case len(list) == 1:
-			delete(m.by, key)
-		case i == 0:
-			m.by[key] = list[1:] // the oldest goes first: of a long list nothing must be moved
-		default:
-			m.by[key] = slices.Delete(list, i, i+1)
-		}
-	}
-	if m.of[e.comment] == e {
-		delete(m.of, e.comment)
-	}
-}
-
-// forget drops what is too old to count.
-func (m *echoes) forget(since time.Time) {
-	for len(m.oldest) > 0 && m.oldest[0].at.Before(since) {
-		m.remove(m.oldest[0])
-		m.oldest = m.oldest[1:]
-	}
 }

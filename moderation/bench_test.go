@@ -69,19 +69,19 @@ func benchEvent(n int, text string) platforms.Event {
 		Post: "p1", Author: platforms.Author{ID: fmt.Sprint("a", n)}, Text: text, Posted: time.Unix(int64(n), 0), Raw: []byte(`{"message":"…"}`)}}
 }
 
-// benchTexts makes comments that are not alike: one in four an insult, the rest everyday words in an order of their own.
+// benchTexts makes comments that are not alike: one in eight an insult, as in the demo's thread, the rest everyday words in an order of their own.
 func benchTexts() []string {
 	words := strings.Fields("bussen tåget vården kön tiden läkaren sjukhuset priset biljetten kortet resan morgonen kvällen snön hissen " +
 		"perrongen Slussen Nacka Täby Huddinge Solna kommer går väntar stänger öppnar kostar fungerar försvinner räcker saknas " +
 		"idag igår alltid aldrig ofta sällan äntligen knappt nästan redan")
 	chance := rand.New(rand.NewPCG(1, 2))
-	texts := make([]string, 5000)
+	texts := make([]string, 100_000) // more than are sent: what many say again is disturbance, and judged as that
 	for i := range texts {
 		var b strings.Builder
 		for range 8 + chance.IntN(10) {
 			b.WriteString(words[chance.IntN(len(words))] + " ")
 		}
-		if i%4 == 0 {
+		if i%8 == 0 {
 			b.WriteString("din jävla idiot")
 		}
 		texts[i] = b.String()

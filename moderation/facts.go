@@ -2,73 +2,79 @@ package moderation
 
 import (
 	"fmt"
-	"strconv"
+	"maps"
 	"time"
 
+	"takhojd/moderation/store"
+	"takhojd/platforms"
 	"takhojd/rules"
 )
+
+// foreseen is what can be worked out about a comment before its turn with the writer has come: how its words read, and what the policy says of
+// them if nothing else is to be weighed. Judging is pure, so that where the facts turn out as they were assumed the verdict stands.
+type foreseen struct {
+	policy  *rules.Policy
+	facts   rules.Facts
+	mark    rules.Fingerprint
+	verdict rules.Verdict
+}
+
+// foresee reads a comment that has just come, on the goroutine that brought it; nil when there is nothing to read.
+func (m *Moderator) foresee(e platforms.Event) *foreseen {
+	if e.Kind != platforms.Added && e.Kind != platforms.Edited || e.Comment.Own {
+		return nil
+	}
+	c := &comment{ref: e.Comment.Ref, state: Standing}
+	c.say(e)
+	if e.Comment.Hidden {
+		c.state = Hidden
+	}
+	f := &foreseen{policy: m.Policy(), mark: rules.FingerprintOf(c.text)}
+	if modes := m.modes.Load(); modes != nil {
+		f.facts.Modes = *modes
+	}
+	f.verdict = m.verdict(f.policy, c.asPlatform(m), f.facts)
+	return f
+}
+
+// holds tells whether the policy would say the same of a comment with these facts.
+func (f *foreseen) holds(c *comment, policy *rules.Policy, facts rules.Facts) bool {
+	return f != nil && c.fresh && policy == f.policy && facts.Own == f.facts.Own && facts.SameByAuthor == f.facts.SameByAuthor &&
+		facts.SameByOthers == f.facts.SameByOthers && maps.Equal(facts.Modes, f.facts.Modes)
+}
 
 // facts gathers what the policy may weigh beside the comment's own words, and notes the comment's fingerprint for those who
 // come after.
 func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	f := rules.Facts{Own: c.own}
-	print := rules.FingerprintOf(c.text)
-	if print == (rules.Fingerprint{}) {
+	var mark rules.Fingerprint
+	if w.ahead != nil {
+		mark = w.ahead.mark
+	} else {
+		mark = rules.FingerprintOf(c.text)
+	}
+	if mark == (rules.Fingerprint{}) {
 		return f, nil
 	}
-	var err error
-	f.SameByAuthor, f.SameByOthers, err = w.repeated(c, print, w.now.Add(-policy.RepeatWindow()))
+	since := w.now.Add(-policy.RepeatWindow())
+	heard, err := w.m.lately.on(w.tx, c.ref.Channel, since)
 	if err != nil {
 		return f, err
 	}
-	bands := print.Bands()
-	_, err = w.tx.Exec(`INSERT INTO fingerprints (comment, channel, author, exact, sim, shingles, band0, band1, band2, band3, at)
+	e := &echo{comment: c.id, author: c.author.ID, mark: mark, bands: mark.Bands(), at: w.now}
+	f.SameByAuthor, f.SameByOthers = heard.count(e, c.author.ID, since)
+	var at int64
+	err = w.tx.QueryRow(`INSERT INTO fingerprints (comment, channel, author, exact, sim, shingles, band0, band1, band2, band3, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (comment) DO UPDATE SET exact = excluded.exact, sim = excluded.sim,
-		shingles = excluded.shingles, band0 = excluded.band0, band1 = excluded.band1, band2 = excluded.band2, band3 = excluded.band3`,
-		c.id, c.ref.Channel, c.author.ID, int64(print.Exact), int64(print.Sim), int(print.Shingles),
-		int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3]), w.now)
+		shingles = excluded.shingles, band0 = excluded.band0, band1 = excluded.band1, band2 = excluded.band2, band3 = excluded.band3
+		RETURNING author, at`, c.id, c.ref.Channel, c.author.ID, int64(mark.Exact), int64(mark.Sim), int(mark.Shingles),
+		int(e.bands[0]), int(e.bands[1]), int(e.bands[2]), int(e.bands[3]), w.now).Scan(&e.author, &at)
 	if err != nil {
 		return f, fmt.Errorf("fingerprint: %w", err)
 	}
+	e.at = store.FromTime(at) // an edit does not make it newer, nor another's
+	heard.remember(e)
 	return f, nil
-}
-
-// mostCandidates bounds how many earlier comments one comment is compared with: in a flood a few dozen tell enough, and the flood must
-// not slow down what judges it. It stands in the SQL as it is: SQLite parses a statement anew whenever a bound LIMIT is set.
-const mostCandidates = 64
-
-// repeated counts the comments on the channel since a time that say the same or nearly the same.
-func (w *walk) repeated(c *comment, print rules.Fingerprint, since time.Time) (byAuthor, byOthers int, err error) {
-	bands := print.Bands()
-	rows, err := w.tx.Query(`SELECT author, exact, sim, shingles FROM fingerprints WHERE comment IN (
-		SELECT comment FROM fingerprints WHERE channel = $1 AND exact = $2 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band0 = $4 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band1 = $5 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band2 = $6 AND at >= $3 UNION
-		SELECT comment FROM fingerprints WHERE channel = $1 AND band3 = $7 AND at >= $3 ORDER BY comment LIMIT `+strconv.Itoa(mostCandidates)+`) AND comment <> $8`,
-		c.ref.Channel, int64(print.Exact), since, int(bands[0]), int(bands[1]), int(bands[2]), int(bands[3]), c.id)
-	if err != nil {
-		return 0, 0, fmt.Errorf("repetition: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var author string
-		var exact, sim int64
-		var shingles int
-		if err := rows.Scan(&author, &exact, &sim, &shingles); err != nil {
-			return 0, 0, fmt.Errorf("repetition: %w", err)
-		}
-		other := rules.Fingerprint{Exact: uint64(exact), Sim: uint64(sim), Shingles: uint16(shingles)}
-		if !print.Near(other) {
-			continue
-		}
-		if author != "" && author == c.author.ID {
-			byAuthor++
-		} else {
-			byOthers++
-		}
-	}
-	return byAuthor, byOthers, rows.Err()
 }
 
 // strikes counts the author's other comments that count as violations within the window. The cast keeps SQLite from holding

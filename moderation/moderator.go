@@ -2,10 +2,11 @@
 //
 // The guided tour:
 //
-//  1. [Moderator.Receive] writes events to the inbox. When it returns nil they are durable, and the platform may have its 200.
-//  2. A worker takes them in order and, in one transaction (path.go): drops what is known already, stores what the comment says
-//     now, gathers facts (facts.go), asks the policy, and writes the decision with all that follows from it: the archive record
-//     with its leaf, the flag, the outbox row. The inbox row goes in the same transaction.
+//  1. [Moderator.Receive] takes events. When it returns nil they are durable, and the platform may have its 200.
+//  2. In one transaction (path.go) a worker drops what is known already, stores what the comment says now, gathers facts (facts.go), asks
+//     the policy, and writes the decision with all that follows from it: the archive record with its leaf, the flag, the outbox row.
+//     Most often that is the transaction which makes the events durable (express.go). Where it can't be – several nodes, a comment that must be
+//     read first, a fault – they stand in the inbox until then, and are taken off in the transaction that decides.
 //  3. The outbox (outbox.go) does what was decided: reads the comment once more, keeps its pictures (media.go), asks the
 //     archive for the receipt, calls the adapter, and writes down what the platform answered. Pictures that were kept are then compared with
 //     what was removed before (recognise.go).
@@ -83,13 +84,15 @@ type Config struct {
 
 // Moderator runs the path of a comment on one database. All methods may be called from any goroutine.
 type Moderator struct {
-	cfg      Config
-	db       *store.DB
-	archive  *archive.Archive
-	log      *zap.Logger
-	metrics  *Metrics
-	now      func() time.Time
-	policy   atomic.Pointer[rules.Policy]
+	cfg     Config
+	db      *store.DB
+	archive *archive.Archive
+	log     *zap.Logger
+	metrics *Metrics
+	now     func() time.Time
+	policy  atomic.Pointer[rules.Policy]
+	// modes is what autonomy last made of the rules' records.
+	modes    atomic.Pointer[map[string]rules.Mode]
 	channels map[string]platforms.Channel
 	order    []platforms.Channel
 	inbox    *inbox.Inbox
@@ -100,6 +103,8 @@ type Moderator struct {
 	asked    sync.Map // by platforms.Ref: when a comment that did not come with its channel was asked for
 	health   *health
 	alerts   *alerts
+	lately   lately
+	express  *express
 }
 
 // New makes a Moderator. It does nothing until Run.
@@ -156,6 +161,7 @@ func New(cfg Config) (*Moderator, error) {
 		Now: cfg.Now, Log: cfg.Log, Mine: func() []string { return m.leases.channels() }, Streams: cfg.Streams})
 	m.outbox = newDispatcher(m)
 	m.leases = newLeases(m)
+	m.express = newExpress(m)
 	return m, nil
 }
 
@@ -185,6 +191,8 @@ func (m *Moderator) Run(ctx context.Context) error {
 		m.leases.run(keep, names, func(held context.Context, name string) {
 			served, end := context.WithCancel(held)
 			defer end()
+			m.lately.forget(name) // others may have judged here since it was last with us
+			defer m.lately.forget(name)
 			defer context.AfterFunc(ctx, end)()
 			if name == watchLease {
 				m.keepWatch(served)
@@ -197,6 +205,7 @@ func (m *Moderator) Run(ctx context.Context) error {
 			}
 		})
 	})
+	working.Go(func() { m.express.run(ctx) })
 	working.Go(func() { m.inbox.Run(ctx, m.work) })
 	working.Go(func() { m.outbox.run(ctx) })
 	working.Wait()
@@ -227,7 +236,12 @@ func (m *Moderator) Receive(ctx context.Context, events []platforms.Event) error
 	if len(events) == 0 {
 		return nil
 	}
-	if err := m.inbox.Put(ctx, events, m.now()); err != nil {
+	received := m.now()
+	err := m.express.take(events, received)
+	if err != nil {
+		err = m.inbox.Put(ctx, events, received)
+	}
+	if err != nil {
 		m.metrics.refused.Inc()
 		m.noticed(err)
 		return fmt.Errorf("moderation: receive: %w", err)

@@ -1,11 +1,13 @@
 package moderation
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -34,6 +36,7 @@ type job struct {
 	revision string
 	argument string
 	attempts int
+	priority int
 	// begun is true when an attempt was made whose outcome nobody knows.
 	begun bool
 	since time.Time
@@ -139,26 +142,23 @@ func (d *dispatcher) run(ctx context.Context) {
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
 	err = d.m.db.View(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT id, comment, channel, action, decision, record_id, revision, argument, attempts, error LIKE $3 || '%', since FROM (
-			SELECT *, row_number() OVER (PARTITION BY channel, action ORDER BY priority DESC, id) AS place FROM outbox o
-			WHERE state = 'waiting' AND not_before <= $1 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e WHERE e.comment = o.comment
-			AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))) AS o WHERE place <= $2 ORDER BY priority DESC, id`, now, 2*perChannel, unknownOutcome)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var j job
-			var since int64
-			if err := rows.Scan(&j.id, &j.comment, &j.channel, &j.action, &j.decision, &j.record, &j.revision, &j.argument, &j.attempts,
-				&j.begun, &since); err != nil {
+		var channel, action string
+		for {
+			// From one kind of job to the next, however much waits of each.
+			err := tx.QueryRow(`SELECT channel, action FROM outbox WHERE state = 'waiting' AND (channel, action) > ($1, $2) ORDER BY channel, action LIMIT 1`,
+				channel, action).Scan(&channel, &action)
+			if errors.Is(err, sql.ErrNoRows) {
+				break
+			}
+			if err != nil {
 				return err
 			}
-			j.since = store.FromTime(since)
-			jobs = append(jobs, j)
-		}
-		if err := rows.Err(); err != nil {
-			return err
+			if !d.may(channel, action) {
+				continue
+			}
+			if jobs, err = gravest(tx, jobs, channel, action, now); err != nil {
+				return err
+			}
 		}
 		var at *int64
 		if err := tx.QueryRow(`SELECT min(not_before) FROM outbox WHERE state = 'waiting' AND not_before > $1`, now).Scan(&at); err != nil {
@@ -169,7 +169,30 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 		}
 		return nil
 	})
+	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.id, b.id)) })
 	return jobs, next, err
+}
+
+// gravest adds the gravest jobs of a kind that may be begun.
+func gravest(tx *store.Tx, jobs []job, channel, action string, now time.Time) ([]job, error) {
+	rows, err := tx.Query(`SELECT id, comment, decision, record_id, revision, argument, attempts, error LIKE $4 || '%', since, priority FROM outbox o
+		WHERE state = 'waiting' AND channel = $1 AND action = $2 AND not_before <= $3 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e
+		WHERE e.comment = o.comment AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))
+		ORDER BY priority DESC, id LIMIT `+strconv.Itoa(2*perChannel), channel, action, now, unknownOutcome)
+	if err != nil {
+		return jobs, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		j := job{channel: channel, action: action}
+		var since int64
+		if err := rows.Scan(&j.id, &j.comment, &j.decision, &j.record, &j.revision, &j.argument, &j.attempts, &j.begun, &since, &j.priority); err != nil {
+			return jobs, err
+		}
+		j.since = store.FromTime(since)
+		jobs = append(jobs, j)
+	}
+	return jobs, rows.Err()
 }
 
 // says tells whether the job is to send an answer.
@@ -185,12 +208,22 @@ func (j job) key() string {
 
 func commentKey(id int64) string { return strconv.FormatInt(id, 10) }
 
+// may tells whether something of a kind could be begun on a channel.
+func (d *dispatcher) may(channel, action string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.mayNow(channel, action)
+}
+
+func (d *dispatcher) mayNow(channel, action string) bool {
+	return d.load[channel] < perChannel && !d.m.now().Before(d.held(channel, action).Until) && d.m.leases.holds(context.Background(), channel) != nil
+}
+
 // begin reserves a job, unless its comment is being worked on, its channel is full, or the channel wants no calls.
 func (d *dispatcher) begin(j job) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.busy[j.key()] || d.load[j.channel] >= perChannel || d.m.now().Before(d.held(j.channel, j.action).Until) ||
-		d.m.leases.holds(context.Background(), j.channel) == nil {
+	if d.busy[j.key()] || !d.mayNow(j.channel, j.action) {
 		return false
 	}
 	d.busy[j.key()] = true

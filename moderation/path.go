@@ -32,7 +32,7 @@ func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
 		}
 	}
 	if len(whole) > 0 {
-		if err := m.take(ctx, whole); err != nil {
+		if err := m.take(ctx, whole, nil); err != nil {
 			return err
 		}
 	}
@@ -41,7 +41,7 @@ func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
 	}
 	read, left := m.completeAll(ctx, incomplete)
 	if len(read) > 0 {
-		if err := m.take(ctx, read); err != nil {
+		if err := m.take(ctx, read, nil); err != nil {
 			for _, e := range read {
 				left[e.ID] = err
 			}
@@ -53,26 +53,54 @@ func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
 	return nil
 }
 
-// take works events in one transaction.
-func (m *Moderator) take(ctx context.Context, entries []inbox.Entry) error {
+// take works events in one transaction. ahead is what was foreseen of each that comes by express; nil: they come from the inbox.
+func (m *Moderator) take(ctx context.Context, entries []inbox.Entry, ahead []*foreseen) error {
 	var w walk
 	err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
-		for _, e := range entries {
-			if err := w.take(e.Event, e.Received); err != nil {
-				return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
-			}
-			if err := e.Done(tx); err != nil {
-				return err
-			}
+		err := w.takeAll(entries, ahead)
+		if err != nil {
+			m.unheard(entries) // before anybody else judges in this group
 		}
-		return nil
+		return err
 	})
 	if err != nil {
+		m.unheard(entries)
 		m.noticed(err)
 		return err
 	}
 	w.tell()
+	return nil
+}
+
+// unheard forgets what was remembered of comments that were not kept.
+func (m *Moderator) unheard(entries []inbox.Entry) {
+	for _, e := range entries {
+		m.lately.forget(e.Event.Comment.Ref.Channel)
+	}
+}
+
+func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
+	express := ahead != nil
+	if express {
+		if err := w.first(entries); err != nil {
+			return err
+		}
+	}
+	for i, e := range entries {
+		if express {
+			w.ahead = ahead[i]
+		}
+		if err := w.take(e.Event, e.Received); err != nil {
+			return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
+		}
+		if express {
+			continue // it stands in no inbox
+		}
+		if err := e.Done(w.tx); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -142,12 +170,17 @@ type walk struct {
 	// posts holds the posts that are known to be known, by channel and id; decisions is the latest decision's number, 0 when it must be asked.
 	posts     map[string]bool
 	decisions int64
+	// ahead is what was foreseen of the event that is being taken; nil: nothing.
+	ahead *foreseen
 }
 
 // tell does what may only be done after the commit: logs, metrics, listeners, waking the outbox.
 func (w *walk) tell() {
 	for _, log := range w.logs {
 		log()
+	}
+	if w.modes != nil {
+		w.m.modes.Store(&w.modes)
 	}
 	w.m.changes.tell(w.changes...)
 	if w.outbox {
@@ -329,7 +362,12 @@ func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
 	if facts.Modes, err = w.autonomy(policy); err != nil {
 		return err
 	}
-	verdict := w.m.verdict(policy, c.asPlatform(w.m), facts)
+	var verdict rules.Verdict
+	if w.ahead.holds(c, policy, facts) {
+		verdict = w.ahead.verdict
+	} else {
+		verdict = w.m.verdict(policy, c.asPlatform(w.m), facts)
+	}
 	return w.decide(c, policy, verdict, w.m.heldBack(policy, c, facts, verdict), received, e.Via)
 }
 

@@ -97,9 +97,9 @@ func (d *desk) post(id, author, text, address string) moderation.Case {
 	return d.of(id)
 }
 
-func (d *desk) number(query string) (n int) {
+func (d *desk) number(query string, args ...any) (n int) {
 	d.t.Helper()
-	if err := d.db.View(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(query).Scan(&n) }); err != nil {
+	if err := d.db.View(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(query, args...).Scan(&n) }); err != nil {
 		d.t.Fatal(err)
 	}
 	return n

@@ -136,6 +136,13 @@ func Holds(tx *store.Tx, ref platforms.Ref) (bool, error) {
 	return n > 0, err
 }
 
+// Waits tells whether an event of a channel is to be worked on by now.
+func Waits(tx *store.Tx, channel string, now time.Time) (bool, error) {
+	var n int
+	err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 AND not_before <= $2 LIMIT 1) AS one`, channel, now).Scan(&n)
+	return n > 0, err
+}
+
 // stored is an event with the comment's raw bytes, which its JSON leaves out.
 type stored struct {
 	platforms.Event

@@ -56,26 +56,47 @@ type Tx struct {
 type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn
-	stmts map[string]*sql.Stmt
+	stmts map[string]*statement
+}
+
+// statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come.
+type statement struct {
+	*sql.Stmt
+	order []int
+}
+
+// arguments puts arguments where the statement wants them.
+func (s *statement) arguments(args []any) []any {
+	if s.order == nil {
+		return args
+	}
+	placed := make([]any, len(s.order))
+	for i, n := range s.order {
+		if n < len(args) { // else the driver says that there are too few
+			placed[i] = args[n]
+		}
+	}
+	return placed
 }
 
 // mostStatements bounds how many statements a connection remembers. The program's own are fewer; searches make texts of their own.
 const mostStatements = 300
 
 // statement returns the prepared statement of a query; nil when it is to be run as it is.
-func (s *session) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+func (s *session) statement(ctx context.Context, e engine, query string) (*statement, error) {
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
 	}
 	if len(s.stmts) >= mostStatements || strings.Contains(query, ";") || strings.HasPrefix(query, "PRAGMA") {
 		return nil, nil
 	}
-	stmt, err := s.conn.PrepareContext(context.WithoutCancel(ctx), query)
+	text, order := e.places(query)
+	stmt, err := s.conn.PrepareContext(context.WithoutCancel(ctx), text)
 	if err != nil {
 		return nil, err
 	}
-	s.stmts[query] = stmt
-	return stmt, nil
+	s.stmts[query] = &statement{Stmt: stmt, order: order}
+	return s.stmts[query], nil
 }
 
 func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
@@ -83,7 +104,7 @@ func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{pool: pool, conn: conn, stmts: map[string]*sql.Stmt{}}, nil
+	return &session{pool: pool, conn: conn, stmts: map[string]*statement{}}, nil
 }
 
 // renew replaces a connection that is broken: the server was restarted, or cut it.
@@ -256,6 +277,12 @@ func (db *DB) commit(group []job) {
 			if results[i] = j.ctx.Err(); results[i] != nil {
 				continue
 			}
+			if len(group) == 1 { // nobody else's writes to save from its failure: to mark the way back costs more than most functions
+				if err := tx.run(j.fn); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := tx.savepoint(j.fn, &results[i]); err != nil {
 				return err
 			}
@@ -292,14 +319,7 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 		return err
 	}
 	marked := tx.mark
-	err := func() (err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = fmt.Errorf("store: panic in a transaction: %v", r)
-			}
-		}()
-		return fn(tx)
-	}()
+	err := tx.run(fn)
 	if err == nil {
 		_, err := tx.Exec("RELEASE one")
 		return err
@@ -314,6 +334,16 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 	}
 	_, err = tx.Exec("RELEASE one")
 	return err
+}
+
+// run runs fn; a panic in it is an error.
+func (tx *Tx) run(fn func(*Tx) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("store: panic in a transaction: %v", r)
+		}
+	}()
+	return fn(tx)
 }
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
@@ -381,35 +411,35 @@ func (tx *Tx) PostgreSQL() bool { _, ok := tx.engine.(*postgres); return ok }
 
 // Exec runs a statement.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := tx.s.statement(tx.ctx, query)
+	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
 	if err != nil {
 		return nil, err
 	}
 	if stmt == nil {
 		return tx.s.conn.ExecContext(tx.ctx, query, tx.engine.values(args)...)
 	}
-	return stmt.ExecContext(tx.ctx, tx.engine.values(args)...)
+	return stmt.ExecContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
 
 // Query runs a query; the caller closes the rows, before it runs the same query again.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
-	stmt, err := tx.s.statement(tx.ctx, query)
+	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
 	if err != nil {
 		return nil, err
 	}
 	if stmt == nil {
 		return tx.s.conn.QueryContext(tx.ctx, query, tx.engine.values(args)...)
 	}
-	return stmt.QueryContext(tx.ctx, tx.engine.values(args)...)
+	return stmt.QueryContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
 
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
-	stmt, err := tx.s.statement(tx.ctx, query)
+	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
 	if err != nil || stmt == nil {
 		return tx.s.conn.QueryRowContext(tx.ctx, query, tx.engine.values(args)...) // an error comes again, from Scan
 	}
-	return stmt.QueryRowContext(tx.ctx, tx.engine.values(args)...)
+	return stmt.QueryRowContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
 
 // Mark asks for the functions of [DB.BeforeCommit] to run before this transaction is committed.

@@ -23,6 +23,8 @@ type engine interface {
 	beginReading() string
 	// values makes arguments into what every driver stores alike.
 	values([]any) []any
+	// places writes a query's $1, $2 … as the driver likes them best. order says which argument each place takes; nil: in their order.
+	places(query string) (text string, order []int)
 	// explain gives the errors that callers act on their names.
 	explain(error) error
 	// broken tells whether a connection is of no more use.

@@ -96,6 +96,8 @@ func (p *postgres) lock() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", writersLock, p.schema)
 }
 
+func (p *postgres) places(query string) (string, []int) { return query, nil }
+
 func (p *postgres) beginReading() string { return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" }
 
 // values also makes strings into what PostgreSQL takes: UTF-8 without NUL. What the platform sent byte for byte is kept beside, as bytes.

@@ -24,6 +24,7 @@ var reviewed = map[string]string{
 	"moderation/store rows.Columns(…)":              "the columns of a table of the embedded schema",
 	"moderation/store types.Replace(…)":             "the embedded schema",
 	"moderation/store only.ReplaceAllStringFunc(…)": "the embedded schema",
+	"moderation/store text.String()":                "a query that was looked at itself, its $1 written as ?",
 	"test/scale r.into":                             "a table and its columns, written in the source of what measures",
 }
 

@@ -1,0 +1,207 @@
+package moderation
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"takhojd/moderation/store"
+	"takhojd/rules"
+)
+
+// mostCandidates bounds how many earlier comments one comment is compared with: in a flood a few dozen tell enough, and the flood must not
+// slow down what judges it.
+const mostCandidates = 64
+
+// mostEchoes bounds what is remembered of a channel: some 10 MB, and two minutes of a storm of 200 comments a second.
+const mostEchoes = 25_000
+
+// echoes is what was said within a window on one channel, and finds what is like it.
+type echoes struct {
+	by     map[echoKey][]*echo // by exact text and by band, each list in the order of the comments' numbers
+	of     map[int64]*echo
+	oldest []*echo // in the order in which they came
+}
+
+// echoKey is an exact text (band -1) or the value of one of a fingerprint's bands.
+type echoKey struct {
+	band  int
+	value uint64
+}
+
+// echo is one comment as it counts against those after it.
+type echo struct {
+	comment int64
+	author  string
+	mark    rules.Fingerprint
+	bands   [4]uint16 // mark's
+	at      time.Time
+}
+
+func (e *echo) keys() [5]echoKey {
+	keys := [5]echoKey{{-1, e.mark.Exact}}
+	for i, band := range e.bands {
+		keys[i+1] = echoKey{i, uint64(band)}
+	}
+	return keys
+}
+
+// count counts the other comments since a time that say the same as e or nearly the same, those of an author apart.
+func (m *echoes) count(e *echo, author string, since time.Time) (byAuthor, byOthers int) {
+	for _, other := range m.candidates(e, since) {
+		switch {
+		case other.comment == e.comment || !e.mark.Near(other.mark):
+		case other.author != "" && other.author == author:
+			byAuthor++
+		default:
+			byOthers++
+		}
+	}
+	return byAuthor, byOthers
+}
+
+// candidates are those that share the text or a band, and of a flood the first.
+func (m *echoes) candidates(e *echo, since time.Time) []*echo {
+	var found []*echo
+	for _, key := range e.keys() {
+		n := 0
+		for _, other := range m.by[key] {
+			if other.at.Before(since) {
+				continue
+			}
+			found = append(found, other)
+			if n++; n == mostCandidates {
+				break
+			}
+		}
+	}
+	slices.SortFunc(found, byComment)
+	found = slices.Compact(found)
+	return found[:min(len(found), mostCandidates)]
+}
+
+func byComment(a, b *echo) int {
+	switch {
+	case a.comment < b.comment:
+		return -1
+	case a.comment > b.comment:
+		return 1
+	}
+	return 0
+}
+
+func (m *echoes) remember(e *echo) {
+	if m.by == nil {
+		m.by, m.of = map[echoKey][]*echo{}, map[int64]*echo{}
+	}
+	if before := m.of[e.comment]; before != nil {
+		m.remove(before)
+	}
+	for _, key := range e.keys() {
+		list := m.by[key]
+		if n := len(list); n == 0 || list[n-1].comment < e.comment {
+			m.by[key] = append(list, e)
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(list, e, byComment)
+		m.by[key] = slices.Insert(list, i, e)
+	}
+	m.of[e.comment] = e
+	m.oldest = append(m.oldest, e)
+}
+
+func (m *echoes) remove(e *echo) {
+	for _, key := range e.keys() {
+		list := m.by[key]
+		i, found := slices.BinarySearchFunc(list, e, byComment)
+		switch {
+		case !found || list[i] != e: // its comment was edited since, and stands there as it is now
+		case len(list) == 1:
+			delete(m.by, key)
+		case i == 0:
+			m.by[key] = list[1:] // the oldest goes first: of a long list nothing must be moved
+		default:
+			m.by[key] = slices.Delete(list, i, i+1)
+		}
+	}
+	if m.of[e.comment] == e {
+		delete(m.of, e.comment)
+	}
+}
+
+// forget drops what is too old to count.
+func (m *echoes) forget(since time.Time) {
+	for len(m.oldest) > 0 && (m.oldest[0].at.Before(since) || len(m.oldest) > mostEchoes) {
+		m.remove(m.oldest[0])
+		m.oldest = m.oldest[1:]
+	}
+}
+
+// lately remembers what was said on the channels that are with this node, so that whoever judges a comment need not ask the database five
+// times what it is like. The database keeps the same (table fingerprints), and is read when a channel comes to this node. If we die,
+// nothing is lost.
+//
+// What is remembered is what the writer has written: it alone looks, and when it takes back what it wrote the channel is forgotten, and
+// read anew.
+type lately struct {
+	mu       sync.Mutex
+	channels map[string]*heard
+}
+
+// heard is what was said on one channel since a time.
+type heard struct {
+	since time.Time
+	echoes
+}
+
+// forget drops a channel: it is no longer with this node, or what was remembered was not kept.
+func (l *lately) forget(channel string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.channels, channel)
+}
+
+// on returns what was said on a channel since a time.
+func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.channels[channel]; h != nil && !since.Before(h.since) {
+		h.echoes.forget(since)
+		return h, nil
+	}
+	h, err := readHeard(tx, channel, since)
+	if err != nil {
+		return nil, fmt.Errorf("what was said lately: %w", err)
+	}
+	if l.channels == nil {
+		l.channels = map[string]*heard{}
+	}
+	l.channels[channel] = h
+	return h, nil
+}
+
+func readHeard(tx *store.Tx, channel string, since time.Time) (*heard, error) {
+	rows, err := tx.Query(`SELECT comment, author, exact, sim, shingles, band0, band1, band2, band3, at FROM fingerprints
+		WHERE channel = $1 AND at >= $2 ORDER BY at DESC, comment DESC LIMIT `+strconv.Itoa(mostEchoes), channel, since)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []*echo
+	for rows.Next() {
+		var e echo
+		var exact, sim, at int64
+		if err := rows.Scan(&e.comment, &e.author, &exact, &sim, &e.mark.Shingles, &e.bands[0], &e.bands[1], &e.bands[2], &e.bands[3], &at); err != nil {
+			return nil, err
+		}
+		e.mark.Exact, e.mark.Sim, e.at = uint64(exact), uint64(sim), store.FromTime(at)
+		all = append(all, &e)
+	}
+	h := &heard{since: since}
+	for _, e := range slices.Backward(all) {
+		h.remember(e)
+	}
+	return h, rows.Err()
+}
