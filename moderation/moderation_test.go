@@ -735,6 +735,26 @@ func TestWhatThePlatformAnswers(t *testing.T) {
 		if d.of("c1").State != moderation.Hidden {
 			t.Error("not hidden when tried again")
 		}
+		if q := d.queue(); len(q) != 0 {
+			t.Errorf("done, and still in the queue: %v", q)
+		}
+	})
+	t.Run("not permitted, and something else to be asked", func(t *testing.T) {
+		d := sit(t)
+		d.tell(d.write("c1", "Bo", insult), d.write("c2", "Bo", insult2))
+		d.platform.hook(once("hide", platforms.ErrNotPermitted), nil)
+		d.tell(d.write("c3", "Bo", "Håll käften, din jävla idiot"))
+		letters, err := d.DeadLetters(context.Background())
+		if err != nil || len(letters) != 1 || !slices.Equal(d.queue(), []string{"failed"}) {
+			t.Fatalf("%v %+v, queue %v", err, letters, d.queue())
+		}
+		if err := d.Retry(context.Background(), "outbox", letters[0].ID, "anna"); err != nil {
+			t.Fatal(err)
+		}
+		d.settle()
+		if q := d.queue(); !slices.Equal(q, []string{"block"}) {
+			t.Errorf("the question whether to block is lost: %v", q)
+		}
 	})
 	t.Run("a fault that stays", func(t *testing.T) {
 		d := sit(t)

@@ -510,6 +510,9 @@ func (w *walk) finish(j job, o outcome) error {
 			return err
 		}
 	}
+	if err := w.mended(c); err != nil {
+		return err
+	}
 	if o.reread != nil {
 		if o.state == Hidden && o.reread.Revision() == c.revision { // judged already, and that as if it stood
 			if err := w.cameBack(c); err != nil {
@@ -570,6 +573,37 @@ func (w *walk) seenAgain(c *comment) error {
 		return err
 	}
 	return w.closeFlags(c, "takhojd")
+}
+
+// mended takes back the question what to do about what failed, once nothing of the comment is a dead letter any more. What else is asked about
+// it is asked on.
+func (w *walk) mended(c *comment) error {
+	n, err := count(w.tx, `SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0 AND why = 'failed'
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND state = 'dead' AND action <> 'capture')`, c.id)
+	if err != nil || n == 0 {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	if d.why, err = w.asks(d); err != nil {
+		return err
+	}
+	if limit, window := w.m.Policy().Strikes(); d.why == "" && d.byKind == "bot" && d.action == Hide && limit > 0 {
+		strikes, err := w.strikes(c, window)
+		if err != nil {
+			return err
+		}
+		if strikes+1 >= limit && c.author.ID != "" {
+			d.why = BlockWhy
+		}
+	}
+	if d.why == "" || c.state == Deleted || c.state == Removed {
+		return w.closeFlagsExcept(c, Escalation, "takhojd")
+	}
+	_, err = w.tx.Exec(`UPDATE flags SET why = $2 WHERE comment = $1 AND closed_at = 0`, c.id, string(d.why))
+	return err
 }
 
 // effect says truthfully what the platform does with a hidden comment.

@@ -499,23 +499,32 @@ func (w *walk) cameBack(c *comment) error {
 	if err != nil {
 		return err
 	}
-	removing, err := w.removing(c)
-	if err != nil {
+	if d.why, err = w.asks(d); err != nil {
 		return err
 	}
-	switch hidden := c.state == Hidden; {
-	case d.escalate, d.action == Escalate:
-		d.why = Escalation
-	case d.action == Opinion:
-		d.why = OpinionWhy
-	case d.action == Flag, d.action.removes() && !hidden && !removing:
-		d.why = Doubt
-	case !d.action.removes() && hidden:
-		d.why = EditedWhy
-	default:
+	if d.why == "" {
 		return w.closeFlagsExcept(c, Escalation, "bot")
 	}
 	return w.openFlag(d, w.m.Policy())
+}
+
+// asks tells what a decision that holds asks a person, or how the comment stands otherwise than it says; nothing where all is as decided.
+func (w *walk) asks(d *decision) (Why, error) {
+	removing, err := w.removing(d.comment)
+	if err != nil {
+		return "", err
+	}
+	switch hidden := d.comment.state == Hidden; {
+	case d.escalate, d.action == Escalate:
+		return Escalation, nil
+	case d.action == Opinion:
+		return OpinionWhy, nil
+	case d.action == Flag, d.action.removes() && !hidden && !removing:
+		return Doubt, nil
+	case !d.action.removes() && hidden:
+		return EditedWhy, nil
+	}
+	return "", nil
 }
 
 // removing tells whether the outbox is about to take away what the comment says now.
