@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap"
 
 	"takhojd/moderation/store"
-	"takhojd/platforms"
 	"takhojd/rules"
 )
 
@@ -185,8 +184,12 @@ func (m *Moderator) stillFull(ctx context.Context) error {
 // conditions is all that people must be told of at this moment.
 func (m *Moderator) conditions(ctx context.Context) ([]Alert, error) {
 	now := m.now()
-	found := m.tokens(now)
-	err := m.db.View(ctx, func(tx *store.Tx) error {
+	refused, err := m.refusedTokens(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("moderation: alerts: %w", err)
+	}
+	found := m.tokens(now, refused)
+	err = m.db.View(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(`SELECT id, comment, channel, opened_at FROM flags WHERE closed_at = 0 AND why = 'escalation'`)
 		if err != nil {
 			return err
@@ -233,15 +236,15 @@ func (m *Moderator) conditions(ctx context.Context) ([]Alert, error) {
 }
 
 // tokens are the tokens that are dead, or end soon.
-func (m *Moderator) tokens(now time.Time) (found []Alert) {
+func (m *Moderator) tokens(now time.Time, refused map[string]time.Time) (found []Alert) {
+	for channel, since := range refused {
+		found = append(found, Alert{Kind: AlertToken, Channel: channel, key: "token:" + channel, Since: since, N: 1})
+	}
 	m.health.mu.Lock()
 	defer m.health.mu.Unlock()
-	for channel := range m.health.dead {
-		found = append(found, Alert{Kind: AlertToken, Channel: channel, key: "token:" + channel, Since: now, N: 1})
-	}
 	for channel, h := range m.health.channels {
 		for _, c := range h.Checks {
-			if !c.Expires.IsZero() && c.Expires.Before(now.Add(expiresSoon)) && !m.health.dead[channel] {
+			if !c.Expires.IsZero() && c.Expires.Before(now.Add(expiresSoon)) && refused[channel].IsZero() {
 				found = append(found, Alert{Kind: AlertExpiring, Channel: channel, key: "expiring:" + channel + ":" + c.Name, Since: now, Until: c.Expires, N: 1})
 			}
 		}
@@ -266,9 +269,9 @@ func (m *Moderator) keepAlerts(ctx context.Context, now []Alert) error {
 		}
 		delete(before, a.key)
 	}
-	// A token is not well because nobody has looked yet: what was known of it before a restart stands until somebody has.
+	// A token does not last because nobody has looked yet: what was known of it before a restart stands until somebody has.
 	for key, a := range before {
-		if (a.Kind == AlertToken || a.Kind == AlertExpiring) && !m.lookedAt(a.Channel) {
+		if a.Kind == AlertExpiring && !m.lookedAt(a.Channel) {
 			delete(before, key)
 		}
 	}
@@ -421,15 +424,4 @@ func (m *Moderator) untold(ctx context.Context) ([]Alert, error) {
 	told[0] = m.alerts.fullTold
 	m.alerts.mu.Unlock()
 	return slices.DeleteFunc(open, func(a Alert) bool { return told[a.ID] }), err
-}
-
-// refusedToken takes note of what a call says of a channel's token: that it is dead, or, when the call went well, that it is not.
-func (m *Moderator) refusedToken(channel string, err error) {
-	switch {
-	case err == nil:
-		m.health.token(channel, true)
-	case errors.Is(err, platforms.ErrTokenDead):
-		m.health.token(channel, false)
-		m.alerts.wakeUp()
-	}
 }

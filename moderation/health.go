@@ -25,28 +25,19 @@ type ChannelHealth struct {
 	Checks []platforms.Check
 }
 
-// health is what is known of the channels' health. It is kept in memory: a start looks anew.
+// health is what is known of the channels' health. It is kept in memory, and a start looks anew; that a token is refused is kept in the
+// database, too (tokens.go).
 type health struct {
 	wake chan struct{}
 
 	mu       sync.Mutex
 	channels map[string]ChannelHealth
-	dead     map[string]bool // channels whose token a platform has refused since it last accepted it
+	tokens   tokenNews
 }
 
 func newHealth() *health {
-	return &health{wake: make(chan struct{}, 1), channels: map[string]ChannelHealth{}, dead: map[string]bool{}}
-}
-
-// token takes note that a platform accepts a channel's token, or refuses it.
-func (h *health) token(channel string, accepted bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if accepted {
-		delete(h.dead, channel)
-	} else {
-		h.dead[channel] = true
-	}
+	return &health{wake: make(chan struct{}, 1), channels: map[string]ChannelHealth{},
+		tokens: tokenNews{wake: make(chan struct{}, 1), learned: map[string]bool{}}}
 }
 
 // Health tells how each channel was found, in the order of the configuration. It asks no platform.
@@ -122,8 +113,11 @@ func (m *Moderator) check(ctx context.Context, id string, checker Checker) {
 			bad++
 		}
 		if c.Name == checkToken {
-			m.health.token(id, c.OK)
+			m.health.heard(id, c.OK)
 		}
+	}
+	if err := m.writeTokens(ctx); err != nil {
+		m.log.Warn("what is known of tokens is not written down yet", zap.Error(err))
 	}
 	if bad > 0 {
 		m.log.Warn("a channel is not as it must be", zap.String("channel", id), zap.Int("red", bad))

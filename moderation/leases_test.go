@@ -284,3 +284,40 @@ func TestAWokenNodeDoesNothingWithWhatItLost(t *testing.T) {
 		t.Errorf("hidden on the platform: %v, in the books %s: a late hide outlived what a person decided", c.platform.hidden("c1"), c.of("c1").State)
 	}
 }
+
+// TestATokenThatAnotherNodeFindsRefused: whichever node calls the platform learns of it, and the one that keeps watch tells people.
+func TestATokenThatAnotherNodeFindsRefused(t *testing.T) {
+	c := gather(t, 2, "first")
+	c.stops["first"]()
+	delete(c.nodes, "first")
+	c.cfg.AlertEvery = 5 * time.Millisecond
+	c.join("a", c.clock.now)
+	c.join("b", c.clock.now)
+	c.eventually("each has a channel", func() bool { n := c.share(); return n["a"] == 1 && n["b"] == 1 })
+	c.platform.hook(func(call, _ string) error {
+		if call == "hide" {
+			return platforms.ErrTokenDead
+		}
+		return nil
+	}, nil)
+	for _, name := range c.names {
+		e := c.write("c-"+name, "Bo", insult)
+		e.Comment.Ref.Channel = name
+		if err := c.nodes["a"].Receive(context.Background(), []platforms.Event{e}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.eventually("both are told of", func() bool {
+		alerts, err := c.nodes["a"].Alerts(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, a := range alerts {
+			if a.Kind == moderation.AlertToken {
+				n++
+			}
+		}
+		return n == 2
+	})
+}

@@ -208,6 +208,7 @@ func (m *Moderator) Run(ctx context.Context) error {
 	working.Go(func() { m.express.run(ctx) })
 	working.Go(func() { m.inbox.Run(ctx, m.work) })
 	working.Go(func() { m.outbox.run(ctx) })
+	working.Go(func() { m.keepTokens(ctx) })
 	working.Wait()
 	release()
 	keeping.Wait()

@@ -694,7 +694,7 @@ func (m *Moderator) retry(j job, o outcome) (at time.Time, counts int, dead bool
 		// Nothing works until a person renews the token; meanwhile everything waits, and nothing is given up.
 		again := now.Add(min(time.Minute, m.cfg.BackoffMax))
 		m.outbox.pause(Pause{Channel: j.channel, Until: again, Why: WaitToken})
-		m.health.token(j.channel, false)
+		m.health.heard(j.channel, false)
 		return again, 0, false
 	case errors.Is(cause, platforms.ErrNotPermitted), errors.Is(cause, platforms.ErrUnsupported), errors.Is(cause, archive.ErrNoReceipt):
 		return time.Time{}, 1, true
