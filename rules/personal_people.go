@@ -114,7 +114,7 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	first := n.cues&cueFirst != 0 && n.cues&(cueMine|cueMe) == 0
 	role, political := r.roleBefore(i)
 	if !first && n.cues&cueGenitive != 0 && n.title && !d.house(r, n.last) {
-		return d.owner(r, n, i, role, political)
+		return d.alone(r, n, i, role, political)
 	}
 	last, surname := d.surnames(r, n)
 	if role = role || r.apposed(last); !first && !(role && n.title && !r.street(i)) && !(surname && r.spokenOf(i, last, d)) {
@@ -124,7 +124,9 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	case surname && d.house(r, last):
 		return person{}, -1
 	case surname:
-	case !first && !(role && n.title && (surnameShape(r.bytes(i)) || r.kinBefore(i) || r.doctor(i))):
+	case !first && role && n.title && r.doctor(i):
+		return d.alone(r, n, i, false, political) // who it is can be told; but any doctor in the news is called so
+	case !first && !(role && n.title && (surnameShape(r.bytes(i)) || r.kinBefore(i))):
 		return person{}, -1
 	case !n.title, !role && n.cues&cueUnsure != 0:
 		return person{}, -1
@@ -138,8 +140,8 @@ func (d *detectors) personAt(r *reading, i int) (person, int) {
 	return p, last
 }
 
-// owner is whose something is: "Carinas diplom". What follows is what the person has, and no surname.
-func (d *detectors) owner(r *reading, n name, i int, role, political bool) (person, int) {
+// alone is a person of one word, whatever follows: in "Carinas diplom" it is what the person has, and no surname.
+func (d *detectors) alone(r *reading, n name, i int, role, political bool) (person, int) {
 	p := person{role: role, public: political, first: i, last: n.last}
 	p.start, p.end = r.span(int(r.words[i].start), int(r.words[n.last].end))
 	return p, n.last
