@@ -110,7 +110,7 @@ func (s Disposer) Preview(ctx context.Context, d DisposalDecision) (sum Disposab
 				return err
 			}
 			for _, f := range found {
-				n, err := count(tx, `SELECT count(DISTINCT sha256) FROM comment_media WHERE comment = $1 AND sha256 <> ''`, f.comment)
+				n, err := howMany(tx, `SELECT count(DISTINCT sha256) FROM comment_media WHERE comment = $1 AND sha256 <> ''`, f.comment)
 				if err != nil {
 					return err
 				}
@@ -223,7 +223,7 @@ func (s Disposer) kept(tx *store.Tx, f disposable) (held, waiting bool, err erro
 			return held, false, err
 		}
 	}
-	n, err := count(tx, `SELECT (SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0)
+	n, err := howMany(tx, `SELECT (SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0)
 		+ (SELECT count(*) FROM outbox WHERE comment = $1 AND state IN ('waiting', 'dead'))
 		+ (SELECT count(*) FROM inbox WHERE channel = $2 AND comment_id = $3)`, f.comment, f.ref.Channel, f.ref.Comment)
 	return false, n > 0, err
@@ -287,7 +287,7 @@ func (s Disposer) empty(tx *store.Tx, part archive.Disposal, found []disposable)
 		}
 	}
 	for _, sha256 := range names {
-		used, err := count(tx, `SELECT count(*) FROM comment_media WHERE sha256 = $1`, sha256)
+		used, err := howMany(tx, `SELECT count(*) FROM comment_media WHERE sha256 = $1`, sha256)
 		if err != nil || used > 0 {
 			if err != nil {
 				return 0, err
@@ -345,7 +345,7 @@ func forget(tx *store.Tx, f disposable, names []string) ([]string, error) {
 	return names, nil
 }
 
-func count(tx *store.Tx, query string, args ...any) (n int, err error) {
+func howMany(tx *store.Tx, query string, args ...any) (n int, err error) {
 	err = tx.QueryRow(query, args...).Scan(&n)
 	return n, err
 }

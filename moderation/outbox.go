@@ -578,7 +578,7 @@ func (w *walk) seenAgain(c *comment) error {
 // mended takes back the question what to do about what failed, once nothing of the comment is a dead letter any more. What else is asked about
 // it is asked on.
 func (w *walk) mended(c *comment) error {
-	n, err := count(w.tx, `SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0 AND why = 'failed'
+	n, err := howMany(w.tx, `SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0 AND why = 'failed'
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND state = 'dead' AND action <> 'capture')`, c.id)
 	if err != nil || n == 0 {
 		return err

@@ -297,7 +297,7 @@ func (w *walk) lastWords(c *comment) error {
 	if kept, err := w.kept(c); err != nil || kept {
 		return err
 	}
-	if disposed, err := count(w.tx, `SELECT count(*) FROM comments WHERE id = $1 AND disposed_revision = revision`, c.id); err != nil || disposed > 0 {
+	if disposed, err := howMany(w.tx, `SELECT count(*) FROM comments WHERE id = $1 AND disposed_revision = revision`, c.id); err != nil || disposed > 0 {
 		return err // there are none to keep any more
 	}
 	d, err := w.decisionOn(c)
