@@ -36,8 +36,8 @@ STORED = ./moderation/store/... ./moderation/inbox ./archive ./moderation ./mode
 test-postgres: ## what is kept, kept by a PostgreSQL of the test's own
 	sh test/postgres/with sh -c "$(GO) test -timeout 10m -p 1 $(STORED) && $(GO) test -run Migrate\|Backup\|Authorities ./cmd/takhojd"
 
-test-redis: ## the inbox told by a Redis of the test's own, which is flushed, killed, stopped and filled
-	sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
+test-redis: ## what Redis tells, by a Redis and a cluster of the test's own, which are flushed, killed, stopped and filled
+	sh test/redis/with $(GO) test -timeout 10m -p 1 ./moderation/inbox ./moderation/budget
 	sh test/postgres/with sh test/redis/with $(GO) test -timeout 10m ./moderation/inbox
 
 test-nodes: ## six processes on one PostgreSQL and one Redis, killed, stopped and flushed at random

@@ -102,6 +102,7 @@ func (l *leases) run(ctx context.Context, names []string, serve func(ctx context
 		if err != nil && ctx.Err() == nil {
 			l.m.log.Warn("leases: not renewed", zap.String("node", l.node), zap.Error(err))
 		}
+		l.m.outbox.recall(ctx, got) // before anything is done there
 		for _, name := range got {
 			h := l.begin(ctx, name)
 			wg.Go(func() { serve(h.ctx, name) })

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,6 +222,63 @@ func TestWhatIsForNobodyComesBeforePeople(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.eventually("it is judged, and hidden", func() bool { return c.platform.hidden("c1") })
+}
+
+// rests remembers for several nodes what platforms want left alone.
+type rests struct {
+	mu    sync.Mutex
+	known []moderation.Pause
+}
+
+func (r *rests) Rest(p moderation.Pause) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.known = append(r.known, p)
+}
+
+func (r *rests) Rests(_ context.Context, channels []string) (found []moderation.Pause) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, p := range r.known {
+		if slices.Contains(channels, p.Channel) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// A node that takes a channel over makes no call that the platform asked the node before it to leave alone; and asks the platform itself after a
+// quarter of an hour, whatever others say.
+func TestWhatAPlatformAskedIsKnownToTheNextNode(t *testing.T) {
+	known := &rests{}
+	c := gatherTold(t, nil, 1, "a")
+	c.stops["a"]()
+	c.cfg.Budgets = known
+	c.join("b", c.clock.now)
+	c.eventually("the node has the channel", func() bool { return c.share()["b"] == 1 })
+	c.throttle("hide", c.clock.now().Add(10*time.Minute))
+	comment := platforms.Comment{Ref: platforms.Ref{Platform: platforms.Facebook, Channel: c.names[0], Comment: "c1"}, Post: "p1",
+		Author: platforms.Author{ID: "1"}, Text: insult, Posted: c.clock.now()}
+	c.receive(c.put(comment, platforms.Added))
+	c.eventually("the hide waits", func() bool { w := c.waiting(); return len(w) == 1 && w[0].Why == moderation.WaitThrottled })
+	c.stops["b"]()
+	if told := known.Rests(context.Background(), c.names); len(told) != 1 || told[0].Call != "hide" {
+		t.Fatalf("told: %+v", told)
+	}
+	c.exec(`UPDATE outbox SET not_before = 0`) // as another hide would be, that was decided since
+	known.Rest(moderation.Pause{Channel: c.names[0], Call: "fetch", Until: c.clock.now().Add(24 * time.Hour), Why: moderation.WaitThrottled})
+	known.Rest(moderation.Pause{Channel: c.names[0], Call: "read", Until: c.clock.now().Add(24 * time.Hour), Why: moderation.WaitThrottled})
+	var calls atomic.Int64
+	c.platform.hook(func(string, string) error { calls.Add(1); return nil }, nil)
+	c.join("d", c.clock.now)
+	c.eventually("the channel is with the next node", func() bool { return c.share()["d"] == 1 })
+	c.eventually("it knows", func() bool { w := c.waiting(); return len(w) == 1 && w[0].Why == moderation.WaitThrottled })
+	c.clock.move(11 * time.Minute)
+	if n := calls.Load(); n > 0 {
+		t.Errorf("%d calls", n)
+	}
+	c.clock.move(5 * time.Minute)
+	c.eventually("it is hidden", func() bool { return c.platform.hidden("c1") })
 }
 
 // A node whose clock is an hour wrong neither takes what is with another nor loses what it has. On SQLite, where all nodes are on one

@@ -78,6 +78,8 @@ type Config struct {
 	LeaseTime time.Duration
 	// Streams tell the nodes what has come, where several share a database; nil: the database does.
 	Streams *inbox.Streams
+	// Budgets let the nodes know in common what the platforms want left alone; nil: each learns it from the platforms.
+	Budgets Budgets
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }

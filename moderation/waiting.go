@@ -33,6 +33,18 @@ type Pause struct {
 	Why   WaitWhy
 }
 
+// Budgets tell the node that takes a channel over which calls its platform wants left alone: else it would ask until it is refused itself.
+// They may forget everything at any time. Both methods may be called from any goroutine.
+type Budgets interface {
+	// Rest tells of a pause that a platform asked for. It does not wait for anything.
+	Rest(Pause)
+	// Rests lists what any node has told of some channels, also what is over; nothing when that can't be known within a second or so.
+	Rests(ctx context.Context, channels []string) []Pause
+}
+
+// mostBelieved bounds for how long a call rests on the word of another node. Then the platform itself is asked, and says how much longer.
+const mostBelieved = 15 * time.Minute
+
 // line is what is paused by itself. A platform limits each of its calls by itself: hides that must wait a quarter of an hour are no
 // reason not to answer.
 type line struct{ channel, call string }
@@ -63,12 +75,38 @@ func reads(action string) bool {
 	return false
 }
 
-// pause lets a channel, or a call to it, rest.
+// pause lets a channel, or a call to it, rest. What the platform asked for is told to whoever has the channel after us.
 func (d *dispatcher) pause(p Pause) {
+	if d.rest(p) && p.Why == WaitThrottled && d.m.cfg.Budgets != nil {
+		d.m.cfg.Budgets.Rest(p)
+	}
+}
+
+// rest is pause, and tells nobody. It returns whether the pause is longer than what was known.
+func (d *dispatcher) rest(p Pause) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if at := (line{p.Channel, p.Call}); p.Until.After(d.paused[at].Until) {
-		d.paused[at] = p
+	at := line{p.Channel, p.Call}
+	if !p.Until.After(d.paused[at].Until) {
+		return false
+	}
+	d.paused[at] = p
+	return true
+}
+
+// recall lets rest, of channels that this node takes over, what a platform asked another node to leave alone.
+func (d *dispatcher) recall(ctx context.Context, channels []string) {
+	if d.m.cfg.Budgets == nil || len(channels) == 0 {
+		return
+	}
+	latest := d.m.now().Add(mostBelieved)
+	for _, p := range d.m.cfg.Budgets.Rests(ctx, channels) {
+		if p.Until.After(latest) {
+			p.Until = latest
+		}
+		if p.Why == WaitThrottled && p.Until.After(d.m.now()) {
+			d.rest(p)
+		}
 	}
 }
 

@@ -37,11 +37,11 @@ func TestBlueskyIsWired(t *testing.T) {
 	}
 	cfg := Config{Bluesky: BlueskyConfig{Service: network.URL()},
 		Channels: []ChannelConfig{{ID: "rs-bluesky", Platform: "bluesky", Account: account.ID, Token: Secret{Env: "BLUESKY_APP_PASSWORD"}}}}
-	if _, err := newWiring(cfg, 1, zap.NewNop(), nil); err == nil || !strings.Contains(err.Error(), "rs-bluesky") {
+	if _, err := newWiring(cfg, 1, zap.NewNop(), nil, nil); err == nil || !strings.Contains(err.Error(), "rs-bluesky") {
 		t.Errorf("without a password: %v", err)
 	}
 	t.Setenv("BLUESKY_APP_PASSWORD", account.Token)
-	wires, err := newWiring(cfg, 1, zap.NewNop(), nil)
+	wires, err := newWiring(cfg, 1, zap.NewNop(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

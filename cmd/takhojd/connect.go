@@ -337,7 +337,7 @@ func (n *connection) save(context.Context) error {
 // all the same, and connecting again tries again.
 func (n *connection) subscribe(ctx context.Context) error {
 	cfg := n.ready()
-	wires, err := newWiring(cfg, 0, zap.NewNop(), nil)
+	wires, err := newWiring(cfg, 0, zap.NewNop(), nil, nil)
 	if err != nil {
 		return err
 	}

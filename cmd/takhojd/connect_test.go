@@ -319,7 +319,7 @@ func TestConnectXByWebhook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wires, err := newWiring(cfg, 0, zap.NewNop(), nil)
+	wires, err := newWiring(cfg, 0, zap.NewNop(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

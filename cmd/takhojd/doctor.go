@@ -210,7 +210,7 @@ func (d *doctor) channels(ctx context.Context, cfg Config) {
 // look makes one channel's adapter, and lets it look. A channel that can't be made is a red line, and the others are looked at all the same.
 func look(ctx context.Context, cfg Config, c ChannelConfig, quota int) []platforms.Check {
 	cfg.Channels = []ChannelConfig{c}
-	wires, err := newWiring(cfg, quota, zap.NewNop(), nil)
+	wires, err := newWiring(cfg, quota, zap.NewNop(), nil, nil)
 	if err != nil {
 		return []platforms.Check{{Name: "configuration", SV: "Inställningarna räcker inte: " + err.Error(), EN: "The configuration does not do: " + err.Error()}}
 	}

@@ -20,9 +20,11 @@ import (
 
 	"takhojd/archive"
 	"takhojd/moderation"
+	"takhojd/moderation/budget"
 	"takhojd/moderation/console"
 	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
+	"takhojd/platforms/twitter"
 	"takhojd/rules"
 )
 
@@ -139,6 +141,7 @@ type service struct {
 	listeners []listener
 	lock      *os.File
 	streams   *inbox.Streams
+	budget    *budget.Budget // nil without streams
 	role      role
 }
 
@@ -186,6 +189,7 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 		if s.streams, err = cfg.streams(s.role.node, log, s.registry); err != nil {
 			return nil, err
 		}
+		s.budget = budget.New(s.streams, log)
 	}
 	if err := s.connect(); err != nil {
 		return nil, err
@@ -227,7 +231,12 @@ func loadPolicy(path string) (*rules.Policy, error) {
 // connect makes the adapters, the moderator and the webhooks.
 func (s *service) connect() error {
 	cfg := s.cfg
-	wires, err := newWiring(cfg, s.policy.HideQuota(), s.log, s.registry)
+	var ledger twitter.Ledger
+	var budgets moderation.Budgets
+	if s.budget != nil {
+		ledger, budgets = s.budget, s.budget
+	}
+	wires, err := newWiring(cfg, s.policy.HideQuota(), s.log, s.registry, ledger)
 	if err != nil {
 		return err
 	}
@@ -247,7 +256,7 @@ func (s *service) connect() error {
 		Log: s.log, Metrics: moderation.NewMetrics(s.registry), Node: s.role.node, Roles: s.role.name, MediaClient: media, MediaWait: time.Duration(cfg.Moderation.MediaWait),
 		PollEvery: time.Duration(cfg.Moderation.PollEvery), Backfill: time.Duration(cfg.Moderation.Backfill),
 		Backoff: time.Duration(cfg.Moderation.Backoff), BackoffMax: time.Duration(cfg.Moderation.BackoffMax), LeaseTime: time.Duration(cfg.Moderation.LeaseTime),
-		Streams: s.streams})
+		Streams: s.streams, Budgets: budgets})
 	if err != nil || cfg.Webhooks.Address == "" {
 		return err
 	}
@@ -459,6 +468,7 @@ func (s *service) close() error {
 		_ = l.net.Close() // closed already when it has served
 	}
 	if s.streams != nil {
+		s.budget.Close()
 		err = s.streams.Close()
 	}
 	if s.books != nil {

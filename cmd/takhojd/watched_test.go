@@ -64,7 +64,7 @@ func metrics(t *testing.T) map[string][]string {
 		}
 		r.labels[family.GetName()] = labels
 	}
-	if _, err := newWiring(Config{}, 0, zap.NewNop(), r); err != nil {
+	if _, err := newWiring(Config{}, 0, zap.NewNop(), r, nil); err != nil {
 		t.Fatal(err)
 	}
 	moderation.NewMetrics(r)

@@ -28,12 +28,13 @@ type wiring struct {
 	facebook *facebook.Metrics
 	x        *twitter.Metrics
 	bluesky  *bluesky.Metrics
+	ledger   twitter.Ledger
 }
 
-// newWiring makes an adapter for each channel. It makes no call. registry may be nil.
-func newWiring(cfg Config, quota int, log *zap.Logger, registry prometheus.Registerer) (*wiring, error) {
+// newWiring makes an adapter for each channel. It makes no call. registry may be nil, and ledger where no other process acts on the channels.
+func newWiring(cfg Config, quota int, log *zap.Logger, registry prometheus.Registerer, ledger twitter.Ledger) (*wiring, error) {
 	w := &wiring{cfg: cfg, quota: quota, log: log, adapters: map[string]moderation.Adapter{}, facebook: facebook.NewMetrics(registry),
-		x: twitter.NewMetrics(registry), bluesky: bluesky.NewMetrics(registry)}
+		x: twitter.NewMetrics(registry), bluesky: bluesky.NewMetrics(registry), ledger: ledger}
 	for _, c := range cfg.Channels {
 		channel := c.channel(quota)
 		adapter, err := w.adapter(c, channel)
@@ -108,7 +109,7 @@ func (w *wiring) xAccount(c ChannelConfig, channel platforms.Channel, token stri
 		return nil, errors.New("token_secret: an account on X has a second half of its token")
 	}
 	cfg := twitter.Config{BaseURL: w.cfg.X.BaseURL, ConsumerKey: key, ConsumerSecret: secret, Bearer: bearer, AccessToken: token, AccessSecret: half,
-		Channel: channel, Log: w.log, Metrics: w.x}
+		Channel: channel, Ledger: w.ledger, Log: w.log, Metrics: w.x}
 	if len(w.on(platforms.X)) == 0 {
 		cfg.Stream = map[string]platforms.Channel{}
 		for _, other := range w.cfg.Channels {

@@ -39,6 +39,10 @@ import (
 // what it would have named stands in the table, and the sweep finds it within two rounds ([StreamsConfig.Sweep]). It may name an event twice, or
 // one of another channel: the table knows what stands where, and nobody finishes it twice.
 
+// Near-duplicates, floods and strikes are not in Redis either, but in the database that all nodes share, and are counted within the transaction
+// that decides by them: a window in Redis could be lost, lag behind or be forged, and a comment be judged otherwise for it. What is in Redis beside
+// the streams decides only when a platform is called: package budget.
+
 // Shards is how many streams an authority has. It is a constant: nodes that counted differently would read each other's streams in vain, and every
 // event would wait for the sweep. Of thirty channels one in five shares its shard; a node has at most so many connections that wait.
 const Shards = 128
@@ -193,6 +197,24 @@ func (s *Streams) probe(ctx context.Context) error {
 func (s *Streams) key(shard int, name string) string {
 	return fmt.Sprintf("takhojd:{%s/%d}:%s", url.PathEscape(s.cfg.Authority), shard, name)
 }
+
+// Key is a key of a channel, in the slot of its shard, for what others than the inbox keep in the same Redis. It may go at any moment.
+func (s *Streams) Key(channel, name string) string { return s.key(ShardOf(channel), name) }
+
+// Ask lets others make a call to the same Redis, within the time that is given to one. Where Redis is known not to work, it fails at once.
+func (s *Streams) Ask(ctx context.Context, call func(context.Context, redis.UniversalClient) error) error {
+	if !s.Well() {
+		return errAway
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	if err := call(ctx, s.client); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
+var errAway = errors.New("redis: does not work at the moment")
 
 // Well tells whether everything has worked lately, as far as this process knows.
 func (s *Streams) Well() bool {

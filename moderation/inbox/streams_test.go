@@ -272,8 +272,9 @@ func TestStreamsBringWhatWasPut(t *testing.T) {
 				put(t, ingest.in, numbered("c", "x", i), numbered("d", "y", i))
 			}
 			done.once(t, 2, 100)
-			if added, swept := ingest.counted(t, "stream_added_total"), worker.counted(t, "stream_swept_total"); added != 200 || swept != 0 {
-				t.Errorf("%v added, %v swept", added, swept)
+			await(t, "the streams told of all", func() bool { return ingest.counted(t, "stream_added_total") == 200 })
+			if swept := worker.counted(t, "stream_swept_total"); swept != 0 {
+				t.Errorf("%v swept", swept)
 			}
 			c := client(t, variable)
 			settled(t, c, streamOf(t, "c"))

@@ -40,6 +40,8 @@ type Config struct {
 	HTTPClient *http.Client
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Ledger is nil where no other process acts for the account.
+	Ledger Ledger
 	// Log is nil for nowhere.
 	Log *zap.Logger
 	// Metrics is nil for nobody.
@@ -268,6 +270,7 @@ func (a *Account) setHidden(ctx context.Context, ref platforms.Ref, action strin
 	if err := a.mine(ref); err != nil {
 		return err
 	}
+	a.share(ctx)
 	if err := a.limits.room(hideLimit, a.cfg.Now()); err != nil {
 		a.cfg.Metrics.calls.WithLabelValues(a.cfg.Channel.ID, action, platforms.Outcome(err)).Inc()
 		return fmt.Errorf("twitter: %s: %w", action, err) // before a read is spent on what cannot be done now

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,6 +125,85 @@ func TestAnotherProcessSpentTheHides(t *testing.T) {
 	if w := waits(restarted.Hide(t.Context(), receipt)); w == nil || s.calls("hide") != before {
 		t.Errorf("the fifty-first after a restart: %v, %d calls", w, s.calls("hide")-before)
 	}
+}
+
+// ledger remembers for several processes, until it forgets or fails.
+type ledger struct {
+	spent []time.Time
+	away  bool
+}
+
+func (l *ledger) Share(_ context.Context, channel, call string, made []time.Time, _ time.Duration) ([]time.Time, error) {
+	if l.away {
+		return nil, errors.New("away")
+	}
+	for _, at := range made {
+		if !slices.ContainsFunc(l.spent, at.Equal) {
+			l.spent = append(l.spent, time.Unix(0, at.UnixNano())) // as it comes back from elsewhere
+		}
+	}
+	return slices.Clone(l.spent), nil
+}
+
+// TestTheNextProcessKnowsOfTheHides: of three processes that have the account in turn, each knows what those before it spent, beside headers that say
+// nothing; and a ledger that forgets everything, or is away for a while, is told again.
+func TestTheNextProcessKnowsOfTheHides(t *testing.T) {
+	s := newScene(t)
+	known := &ledger{}
+	coarse := func() time.Time { return s.clock.now().Truncate(time.Second) } // several calls at what it says is one time
+	process := func() *twitter.Account {
+		return newAccount(t, s.x, ours, accounts[0], func(cfg *twitter.Config) {
+			cfg.Now, cfg.Ledger, cfg.HTTPClient = coarse, known, &http.Client{Transport: withoutLimits{}}
+		})
+	}
+	receipt := receiptFor(t, s.write(platformtest.Comment{Text: "Fy."}))
+	hide := func(a *twitter.Account, times int) {
+		t.Helper()
+		for i := range times {
+			if err := a.Hide(t.Context(), receipt); err != nil {
+				t.Fatalf("hide %d: %v", i+1, err)
+			}
+		}
+	}
+	first := process()
+	hide(first, 20)
+	known.spent = nil // flushed
+	known.away = true
+	hide(first, 5)
+	known.away = false
+	hide(first, 5)
+	second := process()
+	hide(second, 10)
+	s.clock.move(5 * time.Minute)
+	hide(second, 10)
+	third := process()
+	before := s.calls("hide")
+	if w := waits(third.Hide(t.Context(), receipt)); w == nil || s.calls("hide") != before || w.At.Sub(s.clock.now()).Round(time.Minute) != 10*time.Minute {
+		t.Errorf("the fifty-first: %v, %d calls, want to wait 10 minutes", w, s.calls("hide")-before)
+	}
+	s.clock.move(10*time.Minute + 2*time.Second)
+	hide(third, 40) // ten of the last quarter of an hour are the second's
+	if w := waits(third.Hide(t.Context(), receipt)); w == nil {
+		t.Error("the fifty-first in the next quarter of an hour was made")
+	}
+	known.spent = nil
+	for i := range 60 { // what is said of the future, or of long ago
+		known.spent = append(known.spent, s.clock.now().Add(10*time.Minute+time.Duration(i)), s.clock.now().Add(-time.Hour-time.Duration(i)))
+	}
+	hide(process(), 1)
+}
+
+// withoutLimits takes away what an answer says of limits.
+type withoutLimits struct{}
+
+func (withoutLimits) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := http.DefaultTransport.RoundTrip(r)
+	if err == nil {
+		for _, name := range []string{"x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset"} {
+			res.Header.Del(name)
+		}
+	}
+	return res, err
 }
 
 // TestSpentReadingHoldsNoHideBack: mentions that are spent keep CatchUp back, and nothing else.

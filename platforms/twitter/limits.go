@@ -1,8 +1,10 @@
 package twitter
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -27,7 +29,8 @@ const (
 // answer, or beside headers that are missing, the fifty-first must not leave.
 //
 // The platform counts in fixed windows. Ours slides, which is never less strict: whatever window the platform began, no more than fifty of
-// our calls fall into it. A restart forgets the count, and the headers of the first answer tell the rest.
+// our calls fall into it. A restart forgets the count, and the headers of the first answer tell the rest; where there are other processes, their
+// [Ledger] remembers it.
 type limits struct {
 	mu    sync.Mutex
 	until map[string]time.Time // by endpoint: no calls before
@@ -65,18 +68,58 @@ func (l *limits) take(endpoint string, now time.Time) error {
 		return err
 	}
 	if endpoint == hideLimit {
+		if n := len(l.hides); n > 0 && !now.After(l.hides[n-1]) {
+			now = l.hides[n-1].Add(1) // no two are one to others
+		}
 		l.hides = append(l.hides, now)
 	}
 	return nil
 }
 
-// forget drops the hides that are older than a window.
-func (l *limits) forget(now time.Time) {
-	n := 0
-	for n < len(l.hides) && !now.Before(l.hides[n].Add(window)) {
-		n++
+// Ledger tells the processes that act for an account, one after the other, what each has spent. It may forget everything at any time.
+type Ledger interface {
+	// Share tells of all calls of a kind that this process knows of for a channel, the earliest first, and returns all that are known, perhaps with some
+	// older than the window. An error says that what others made can't be known now: this process then counts what it knows. It returns
+	// within a second or so, and says itself in the log what does not work.
+	Share(ctx context.Context, channel, call string, made []time.Time, window time.Duration) ([]time.Time, error)
+}
+
+// share takes in the hides that other processes made for the account, and tells them of ours. What a ledger has forgotten it is told again by it.
+func (a *Account) share(ctx context.Context) {
+	if a.cfg.Ledger == nil {
+		return
 	}
-	l.hides = append(l.hides[:0], l.hides[n:]...)
+	if all, err := a.cfg.Ledger.Share(ctx, a.cfg.Channel.ID, hideLimit, a.limits.made(a.cfg.Now()), window); err == nil {
+		a.limits.learn(all, a.cfg.Now())
+	}
+}
+
+// made lists the hides of the last window.
+func (l *limits) made(now time.Time) []time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget(now)
+	return slices.Clone(l.hides)
+}
+
+// learn takes in hides that are not known yet. What is said of the future is no hide: clocks are not that far apart.
+func (l *limits) learn(all []time.Time, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, at := range all {
+		if at.After(now.Add(time.Minute)) {
+			continue
+		}
+		if i, known := slices.BinarySearchFunc(l.hides, at, time.Time.Compare); !known {
+			l.hides = slices.Insert(l.hides, i, at)
+		}
+	}
+	l.forget(now)
+}
+
+// forget drops the hides that are older than a window, or further in the future: then the clock was set back.
+func (l *limits) forget(now time.Time) {
+	l.hides = slices.DeleteFunc(l.hides, func(at time.Time) bool { return !now.Before(at.Add(window)) || at.After(now.Add(window)) })
 }
 
 // left is how many hides may leave now.
