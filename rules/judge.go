@@ -68,6 +68,7 @@ type scratch struct {
 	findings []Finding
 	weighing weighing
 	order    learn.Order
+	classes  []uint16 // see weighing.classes
 }
 
 // hit is a rule that matched, before it is weighed.
@@ -263,7 +264,10 @@ type weighing struct {
 	cleared  bool  // something was found, and the words around it made it nothing
 	quotes   []int // places of the quotation marks in the text, once looked for
 	looked   bool
-	ordered  bool // the second reader has the order of the classes
+	ordered  bool // the second reader has the order of the classes,
+	listed   bool // their numbers,
+	guessed  bool // and said how likely a violation is
+	likely   float64
 }
 
 // patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.

@@ -21,9 +21,9 @@ type second struct {
 	mode   Mode
 	key    float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
 	topics []topic
-	known  classSet                // the lists' own classes; those that only a pattern has are no signs
-	signs  [classWords * 64]uint32 // of the lists' own classes by number
-	bySet  [][]uint32              // the signs of each set of classes that words have
+	known  classSet   // the lists' own classes; those that only a pattern has are no signs
+	signs  []uint32   // of the lists' own classes, by number
+	bySet  [][]uint32 // the lists' own classes in each set of classes that words have
 }
 
 // topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category.
@@ -49,15 +49,21 @@ func newSecond(v *vocabulary, words []string, sets []classSet, f *policyFile) (s
 	if err != nil {
 		return second{}, err
 	}
-	s := second{model: m.Know(words), mode: f.Policy.SecondReader, key: f.Policy.SecondKey}
+	s := second{mode: f.Policy.SecondReader, key: f.Policy.SecondKey}
 	for name, n := range v.numbers {
 		if !strings.HasPrefix(name, "=") {
 			s.known.add(n)
+			s.signs = append(s.signs, make([]uint32, max(0, n+1-len(s.signs)))...)
 			s.signs[n] = learn.Sign(name)
 		}
 	}
+	s.model = m.Know(words, s.signs)
 	for i := range sets {
-		s.bySet = append(s.bySet, s.signsOf(&sets[i], nil))
+		var classes []uint32
+		for _, c := range s.classesOf(&sets[i], nil) {
+			classes = append(classes, uint32(c))
+		}
+		s.bySet = append(s.bySet, classes)
 	}
 	return s, nil
 }
@@ -72,7 +78,7 @@ func (r *second) version(policy string) string {
 func (p *Policy) WithSecondReader(m *learn.Model) *Policy {
 	other := *p
 	if other.second.model = nil; m != nil {
-		other.second.model = m.Know(p.lexicon.Words())
+		other.second.model = m.Know(p.lexicon.Words(), p.second.signs)
 	}
 	return &other
 }
@@ -84,22 +90,32 @@ func (p *Policy) Lesson(e learn.Example) learn.Example {
 	v := p.WithSecondReader(nil).Judge(platforms.Comment{Text: e.Text}, Facts{})
 	p.read(s, e.Text)
 	p.matchRules(s)
-	e.Classes = p.second.signsOf(&s.lattice.all, nil)
+	e.Classes = p.second.signsOf(&s.lattice.all)
 	e.Settled = len(v.Findings) > 0 || len(s.hits) > 0
 	p.second.orderOf(&s.lattice, &e.Order)
+	e.Order.Sign(p.second.signs)
 	return e
 }
 
-func (r *second) signsOf(classes *classSet, to []uint32) []uint32 {
-	for i, word := range classes {
-		for word &= r.known[i]; word != 0; word &= word - 1 {
-			to = append(to, r.signs[i<<6+bits.TrailingZeros64(word)])
+// signsOf lists the signs of the lists' own classes in a set.
+func (r *second) signsOf(classes *classSet) (signs []uint32) {
+	for _, c := range r.classesOf(classes, nil) {
+		signs = append(signs, r.signs[c])
+	}
+	return signs
+}
+
+// classesOf appends the numbers of the lists' own classes in a set to those in to.
+func (r *second) classesOf(classes *classSet, to []uint16) []uint16 {
+	for i := range min(len(classes), len(r.signs)>>6+1) { // the lists are read before the patterns, and so their classes have the first numbers
+		for word := classes[i] & r.known[i]; word != 0; word &= word - 1 {
+			to = append(to, uint16(i<<6+bits.TrailingZeros64(word)))
 		}
 	}
 	return to
 }
 
-// orderOf tells the reader which classes the words have, one after another.
+// orderOf tells the reader which classes the words have, by number, one word after another.
 func (r *second) orderOf(l *lattice, o *learn.Order) {
 	o.Reset()
 	for i := 0; i < l.n && o.Next(l.sent[i]); i++ {
@@ -118,6 +134,15 @@ func (w *weighing) order() *learn.Order {
 	return &w.s.order
 }
 
+// classes are the numbers of the lists' own classes in the comment, worked out when they are first asked for.
+func (w *weighing) classes() []uint16 {
+	if !w.listed {
+		w.listed = true
+		w.s.classes = w.p.second.classesOf(&w.s.lattice.all, w.s.classes[:0])
+	}
+	return w.s.classes
+}
+
 // shadowed tells whether the reader may only count.
 func (w *weighing) shadowed() bool {
 	return w.p.second.mode == ModeShadow || w.facts.Modes[SecondReader] == ModeShadow
@@ -125,9 +150,11 @@ func (w *weighing) shadowed() bool {
 
 // likelihood is how likely the reader thinks it that the comment violates.
 func (w *weighing) likelihood() float64 {
-	r := &w.p.second
-	var room [96]uint32 // no comment has had more classes; if one has, append finds room
-	return r.model.Violates(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]))
+	if !w.guessed {
+		w.guessed = true
+		w.likely = w.p.second.model.Violates(&w.s.folded, w.classes())
+	}
+	return w.likely
 }
 
 // sure is the score from which a rule hides with its own key: a threat to kill must not stand and wait for a person.
@@ -168,17 +195,15 @@ func (w *weighing) secondOpinion() {
 	if r.model == nil || len(w.findings) > 0 || w.cleared || w.s.lattice.n == 0 {
 		return
 	}
-	var room [96]uint32 // no comment has had more classes; if one has, append finds room
-	classes := r.signsOf(&w.s.lattice.all, room[:0])
-	if r.model.Violates(&w.s.folded, classes) < glance {
+	if w.likelihood() < glance {
 		return
 	}
-	closer := r.model.Closer(&w.s.folded, classes, w.order())
+	closer := r.model.Closer(&w.s.folded, w.classes(), w.order())
 	onTopic := closer < r.model.Threshold()
 	if onTopic && !slices.ContainsFunc(r.topics, func(t topic) bool { return closer >= t.likely }) {
 		return
 	}
-	guess, _ := r.model.Category(&w.s.folded, classes)
+	guess, _ := r.model.Category(&w.s.folded, w.classes())
 	if onTopic {
 		if guess = string(w.onTopic(Category(guess), closer)); guess == "" {
 			return
@@ -214,8 +239,7 @@ func (w *weighing) secondAlarm() {
 	if at < 0 {
 		return
 	}
-	var room [96]uint32
-	if _, serious := r.model.Is(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]), w.order()); serious {
+	if _, serious := r.model.Is(&w.s.folded, w.classes(), w.order()); serious {
 		w.findings[at].Escalate, w.escalate = true, true
 	}
 }
@@ -227,8 +251,7 @@ func (w *weighing) secondRoute() Route {
 	if r.model == nil || !w.s.lattice.asking || w.shadowed() || !slices.ContainsFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.topic.possible(&w.s.lattice) }) {
 		return NoRoute
 	}
-	var room [96]uint32
-	route, _ := r.model.Is(&w.s.folded, r.signsOf(&w.s.lattice.all, room[:0]), w.order())
+	route, _ := r.model.Is(&w.s.folded, w.classes(), w.order())
 	if i := slices.IndexFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.id == Route(route) }); i < 0 {
 		return NoRoute
 	}

@@ -114,9 +114,24 @@ func TestKnownWordsChangeNothing(t *testing.T) {
 	s := p.pool.Get().(*scratch)
 	for _, comment := range append(devTexts(t), "#sverige @region 112 idiot1 åäö", "") {
 		p.read(s, comment)
-		signs := p.second.signsOf(&s.lattice.all, nil)
-		if got, want := p.second.model.Violates(&s.folded, signs), m.Violates(&s.folded, signs); got != want {
-			t.Errorf("%q: %v, want %v", comment, got, want)
+		known, signs, classes := p.second.model, p.second.signsOf(&s.lattice.all), p.second.classesOf(&s.lattice.all, nil)
+		p.second.orderOf(&s.lattice, &s.order)
+		if got, want := known.Violates(&s.folded, classes), m.Violates(&s.folded, signs); got != want {
+			t.Errorf("%q: %v at a glance, want %v", comment, got, want)
+		}
+		var signed learn.Order
+		p.second.orderOf(&s.lattice, &signed)
+		signed.Sign(p.second.signs)
+		if got, want := known.Closer(&s.folded, classes, &s.order), m.Closer(&s.folded, signs, &signed); got != want {
+			t.Errorf("%q: %v read closely, want %v", comment, got, want)
+		}
+		got, _ := known.Category(&s.folded, classes)
+		if want, _ := m.Category(&s.folded, signs); got != want {
+			t.Errorf("%q: %s, want %s", comment, got, want)
+		}
+		route, serious := known.Is(&s.folded, classes, &s.order)
+		if r, s := m.Is(&s.folded, signs, &signed); route != r || serious != s {
+			t.Errorf("%q: is %q, %t; want %q, %t", comment, route, serious, r, s)
 		}
 	}
 }

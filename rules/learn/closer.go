@@ -8,7 +8,8 @@ import (
 )
 
 // Order is the word classes of a comment token by token. Which class comes before which in a sentence tells who is said to do what
-// to whom, in whatever words: it holds for words that no training comment had, as long as the lists know them.
+// to whom, in whatever words: it holds for words that no training comment had, as long as the lists know them. A Model is given the
+// classes' signs, and a [Known] their numbers.
 type Order struct {
 	signs     []uint32
 	ends      []int32 // by token: where its signs end
@@ -50,6 +51,13 @@ func (o *Order) Add(signs []uint32) {
 	o.ends[last] = int32(len(o.signs))
 }
 
+// Sign puts the classes' signs in the place of their numbers.
+func (o *Order) Sign(signs []uint32) {
+	for i, c := range o.signs {
+		o.signs[i] = signs[c]
+	}
+}
+
 func (o *Order) of(i int) []uint32 {
 	if i == 0 {
 		return o.signs[:o.ends[0]]
@@ -74,49 +82,50 @@ func (o *Order) pairs(do func(a, b []uint32)) {
 
 // follows is the feature of a class after another, in two steps: the first is the same for all that follow.
 func follows(a uint32) uint32          { return (a + 27) * 31 }
-func (t *table) pair(a, b uint32) int  { return int(finish(a+b*0x9E3779B1)&t.mask) * len(t.bias) }
 func pairWeight(a, b []uint32) float32 { return ofPairs / float32(math.Sqrt(float64(len(a)*len(b)))) }
 func pairFeature(a, b uint32) uint32   { return finish(follows(a) + b*0x9E3779B1) }
-func (t *table) one(a, b []uint32) (n int32) {
-	for _, x := range a {
-		x = follows(x)
-		for _, y := range b {
-			n += int32(t.weights[t.pair(x, y)])
-		}
-	}
-	return n
-}
 
 // closely works out the logits of a comment, its order heeded.
 func (t *table) closely(f *text.Folded, classes []uint32, o *Order, logits []float64) {
-	var sums, part [maxCategories]int32
+	var sums [maxCategories]int32
+	scale := t.add(f, classes, sums[:len(logits)])
+	t.ordered(o, sums[:len(logits)], scale, logits, nil)
+}
+
+// ordered adds what the order of the classes says to the sums of a comment, and makes logits of them. The order has the classes' signs, or
+// their numbers when these are known.
+func (t *table) ordered(o *Order, sums []int32, scale float64, logits []float64, known *knownTable) {
+	var room [maxCategories]int32
 	var floats [maxCategories]float32
-	rows := len(t.bias)
-	scale := t.add(f, classes, sums[:rows])
+	part := room[:len(sums)]
 	n := scale * scale
 	o.pairs(func(a, b []uint32) {
+		clear(part)
+		switch {
+		case known == nil:
+			t.addPairs(a, b, part)
+		case len(part) == 1:
+			part[0] = known.onePairs(a, b)
+		default:
+			known.addPairs(a, b, part)
+		}
 		weight := pairWeight(a, b)
 		n += ofPairs * ofPairs
-		if rows == 1 {
-			floats[0] += weight * float32(t.one(a, b))
-			return
-		}
-		clear(part[:rows])
-		for _, x := range a {
-			x = follows(x)
-			for _, y := range b {
-				at := t.pair(x, y)
-				for c, w := range t.weights[at : at+rows] {
-					part[c] += int32(w)
-				}
-			}
-		}
-		for c, s := range part[:rows] {
+		for c, s := range part {
 			floats[c] += weight * float32(s)
 		}
 	})
 	for c := range logits {
 		logits[c] = (float64(sums[c])+float64(floats[c]))*float64(t.step)/math.Sqrt(n) + float64(t.bias[c])
+	}
+}
+
+// addPairs adds the weights of the pairs of two tokens' classes to sums.
+func (t *table) addPairs(a, b []uint32, sums []int32) {
+	for _, x := range a {
+		for _, y := range b {
+			t.row(pairFeature(x, y), 1, sums)
+		}
 	}
 }
 
@@ -142,11 +151,16 @@ const Serious = "serious"
 
 // Is gives the heads whose thresholds the comment reaches: the likeliest of the routes or "", and whether it is a serious threat or incitement.
 func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (route string, serious bool) {
-	var logits [maxCategories]float64
 	if len(m.heads) == 0 {
 		return "", false
 	}
+	var logits [maxCategories]float64
 	m.head.closely(f, classes, o, logits[:len(m.heads)])
+	return m.headsOver(logits[:len(m.heads)])
+}
+
+// headsOver tells which heads' thresholds the logits reach.
+func (m *Model) headsOver(logits []float64) (route string, serious bool) {
 	best := math.Inf(-1)
 	for i, h := range m.heads {
 		p := logistic(logits[i])

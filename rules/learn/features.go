@@ -38,7 +38,7 @@ func (w *walk) token(t *text.Token) (features []uint32, whole int) {
 
 // whole returns the features of the next token as a whole, by its hash and what stands before it.
 func (w *walk) whole(h uint32, gap text.Gap) []uint32 {
-	w.buf[0], w.buf[1], w.buf[2], w.buf[3] = h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(gap&^text.Space)+11, h)
+	w.buf[0], w.buf[1], w.buf[2], w.buf[3] = h, mix(w.last, h), mix(mix(w.before, 7), h), mix(uint32(gap&^text.Space)+spaced, h)
 	w.before, w.last = w.last, h
 	return w.buf[:wholes]
 }

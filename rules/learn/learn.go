@@ -46,58 +46,27 @@ func (m *Model) Threshold() float64 { return m.threshold }
 // lists that the comment has, each as its [Sign], in any order. The probability is one among the examples trained on, where
 // violations are many times more common than in a real comment field.
 func (m *Model) Violates(f *text.Folded, classes []uint32) float64 {
-	return m.score(f, classes, nil)
-}
-
-func (m *Model) score(f *text.Folded, classes []uint32, known []knownWord) float64 {
-	sum, scale := m.violates.sum(f, classes, known)
-	return logistic(m.violates.logit(sum, scale, 0))
-}
-
-// Known is a model with some words worked out beforehand: most words of a comment are among a few thousands, and their n-grams are most
-// of what there is to look up.
-type Known struct {
-	*Model
-	words []knownWord
-}
-
-type knownWord struct {
-	hash     uint32
-	sum, num int32 // of the weights of its n-grams, and how many they are
-}
-
-// Know works out the words that tokens have the numbers of (see [text.Token]): the word of number 1 first.
-func (m *Model) Know(words []string) *Known {
-	k := &Known{m, make([]knownWord, len(words))}
-	var w walk
-	for i, s := range words {
-		x := &k.words[i]
-		x.hash = hashOf(&text.Token{Kind: text.Word, Text: s})
-		x.num = int32(grams(w.buf[:], s))
-		for _, g := range w.buf[:x.num] {
-			x.sum += int32(m.violates.weights[g&m.violates.mask])
-		}
-	}
-	return k
-}
-
-// Violates is what [Model.Violates] is, to the last bit.
-func (k *Known) Violates(f *text.Folded, classes []uint32) float64 {
-	return k.score(f, classes, k.words)
+	var sums [1]int32
+	scale := m.violates.add(f, classes, sums[:])
+	return logistic(m.violates.logit(sums[0], scale, 0))
 }
 
 // Category is what a violation is most likely to be, and how likely that is among the categories that the model knows, from 0 to 1.
 func (m *Model) Category(f *text.Folded, classes []uint32) (string, float64) {
 	var sums [maxCategories]int32
-	rows := len(m.names)
-	scale := m.category.add(f, classes, sums[:rows])
+	scale := m.category.add(f, classes, sums[:len(m.names)])
+	return m.likeliest(sums[:len(m.names)], scale)
+}
+
+// likeliest is the category with the highest sum, and its share of all.
+func (m *Model) likeliest(sums []int32, scale float64) (string, float64) {
 	best, most, total := 0, math.Inf(-1), 0.0
-	for c := range rows {
+	for c := range sums {
 		if x := m.category.logit(sums[c], scale, c); x > most {
 			best, most = c, x
 		}
 	}
-	for c := range rows {
+	for c := range sums {
 		total += math.Exp(m.category.logit(sums[c], scale, c) - most)
 	}
 	return m.names[best], 1 / total
@@ -134,38 +103,6 @@ func (t *table) add(f *text.Folded, classes []uint32, sums []int32) float64 {
 	}
 	n += int32(len(classes)) * ofClasses * ofClasses
 	return math.Sqrt(float64(max(n, 1)))
-}
-
-// sum is add for a table of one row, which is asked of nearly every comment.
-func (t *table) sum(f *text.Folded, classes []uint32, known []knownWord) (sum int32, scale float64) {
-	var w walk
-	weights := t.weights
-	of := func(x uint32) int32 { return int32(weights[x&uint32(len(weights)-1)]) }
-	grams, words, signs, n := int32(0), int32(0), int32(0), 0
-	tokens := f.Tokens()
-	for i := range tokens {
-		var features []uint32
-		if x := tokens[i].Word; x > 0 && int(x) <= len(known) && tokens[i].Kind == text.Word {
-			k := &known[x-1]
-			features = w.whole(k.hash, tokens[i].Before)
-			grams += k.sum
-			n += int(k.num)
-		} else {
-			features, _ = w.token(&tokens[i])
-		}
-		for _, x := range features[:wholes] {
-			words += of(x)
-		}
-		for _, x := range features[wholes:] {
-			grams += of(x)
-		}
-		n += len(features) - wholes + wholes*ofWords*ofWords
-	}
-	for _, x := range classes {
-		signs += of(x)
-	}
-	n += len(classes) * ofClasses * ofClasses
-	return grams + words*ofWords + signs*ofClasses, math.Sqrt(float64(max(n, 1)))
 }
 
 func (t *table) row(x uint32, times int32, sums []int32) {

@@ -1,0 +1,233 @@
+package learn
+
+import (
+	"math"
+
+	"takhojd/rules/text"
+)
+
+// Known is a model with some words and classes worked out beforehand: most words of a comment are among some thousands, and what is to be
+// looked up of a word's own is then one read. What it says is what the model says, to the last bit.
+type Known struct {
+	*Model
+	words                  []knownWord
+	signs                  []uint32 // of the classes, by number
+	violates, closer, head knownTable
+}
+
+// knownWord is a word that a token may be.
+type knownWord struct {
+	hash  uint32
+	grams int32 // how many n-grams it has
+}
+
+// knownTable is what a table holds of the known words and classes.
+type knownTable struct {
+	*table
+	// words has a row for each known word: the sum of its n-grams, of itself, and of itself after nothing but a space.
+	words []int16
+	// signs has a row for each class, and pairs one for each class after each: those of a class lie side by side, so that the
+	// processor's cache has room for what a comment asks for.
+	signs, pairs []int8
+}
+
+// spaced stands for a gap with nothing but a space in it, or nothing at all.
+const spaced = 11
+
+// Know works out the words that tokens have the numbers of (see [text.Token]), the word of number 1 first, and classes by their signs, the
+// class of number 0 first.
+func (m *Model) Know(words []string, signs []uint32) *Known {
+	k := &Known{Model: m, words: make([]knownWord, len(words)), signs: signs}
+	tables := []*knownTable{&k.violates, &k.closer, &k.head}
+	for i, t := range []*table{&m.violates, &m.closer, &m.head} {
+		*tables[i] = knownTable{table: t, words: make([]int16, len(words)*len(t.bias))}
+		for _, x := range signs {
+			tables[i].signs = append(tables[i].signs, t.at(x)...)
+		}
+	}
+	k.closer.pair(signs)
+	k.head.pair(signs)
+	var w walk
+	for i, s := range words {
+		h := hashOf(&text.Token{Kind: text.Word, Text: s})
+		n := grams(w.buf[:], s)
+		k.words[i] = knownWord{h, int32(n)}
+		for _, t := range tables {
+			t.know(i, h, w.buf[:n])
+		}
+	}
+	return k
+}
+
+// know works out word i of a hash and n-grams.
+func (t *knownTable) know(i int, h uint32, grams []uint32) {
+	rows := len(t.bias)
+	sums := t.words[i*rows:][:rows]
+	add := func(x uint32, times int16) {
+		for c, w := range t.at(x) {
+			sums[c] += times * int16(w)
+		}
+	}
+	for _, x := range grams {
+		add(x, 1)
+	}
+	add(h, ofWords)
+	add(mix(spaced, h), ofWords)
+}
+
+// pair works out the classes in their order.
+func (t *knownTable) pair(signs []uint32) {
+	t.pairs = make([]int8, 0, len(signs)*len(signs)*len(t.bias))
+	for _, x := range signs {
+		for _, y := range signs {
+			t.pairs = append(t.pairs, t.at(pairFeature(x, y))...)
+		}
+	}
+}
+
+// onePairs is [table.addPairs] for a table of one row and classes by number.
+func (t *knownTable) onePairs(a, b []uint32) (sum int32) {
+	n := len(t.signs)
+	for _, x := range a {
+		after := t.pairs[int(x)*n:][:n]
+		for _, y := range b {
+			sum += int32(after[y])
+		}
+	}
+	return sum
+}
+
+// addPairs is [table.addPairs] for classes by number.
+func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
+	n, rows := len(t.signs), len(sums)
+	for _, x := range a {
+		after := t.pairs[int(x)*n:][:n]
+		for _, y := range b {
+			row := after[int(y)*rows:][:rows]
+			for c := range sums {
+				sums[c] += int32(row[c])
+			}
+		}
+	}
+}
+
+// at is the row of weights of a feature.
+func (t *table) at(x uint32) []int8 {
+	at := int(x&t.mask) * len(t.bias)
+	return t.weights[at : at+len(t.bias)]
+}
+
+// Violates is what [Model.Violates] is; the classes are given by their numbers.
+func (k *Known) Violates(f *text.Folded, classes []uint16) float64 {
+	sum, scale := k.sum(&k.violates, f, classes)
+	return logistic(k.violates.logit(sum, scale, 0))
+}
+
+// Closer is what [Model.Closer] is; the classes are given by their numbers, in the order too.
+func (k *Known) Closer(f *text.Folded, classes []uint16, o *Order) float64 {
+	var logit [1]float64
+	sum, scale := k.sum(&k.closer, f, classes)
+	k.closer.ordered(o, []int32{sum}, scale, logit[:], &k.closer)
+	return logistic(logit[0])
+}
+
+// Category is what [Model.Category] is; the classes are given by their numbers. It is asked so seldom that nothing is worked out for it.
+func (k *Known) Category(f *text.Folded, classes []uint16) (string, float64) {
+	signs := make([]uint32, 0, 96)
+	for _, c := range classes {
+		signs = append(signs, k.signs[c])
+	}
+	return k.Model.Category(f, signs)
+}
+
+// Is is what [Model.Is] is; the classes are given by their numbers, in the order too.
+func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (route string, serious bool) {
+	rows := len(k.heads)
+	if rows == 0 {
+		return "", false
+	}
+	var sums [maxCategories]int32
+	var logits [maxCategories]float64
+	scale := k.add(&k.head, f, classes, sums[:rows])
+	k.head.ordered(o, sums[:rows], scale, logits[:rows], &k.head)
+	return k.headsOver(logits[:rows])
+}
+
+// sum is [table.add] for a table of one row.
+func (k *Known) sum(t *knownTable, f *text.Folded, classes []uint16) (sum int32, scale float64) {
+	var w walk
+	weights := t.weights
+	of := func(x uint32) int32 { return int32(weights[x&uint32(len(weights)-1)]) }
+	words, signs, n := int32(0), int32(0), 0
+	tokens := f.Tokens()
+	for i := range tokens {
+		x := &tokens[i]
+		if x.Word > 0 && int(x.Word) <= len(k.words) && x.Kind == text.Word {
+			known := &k.words[x.Word-1]
+			h := known.hash
+			if gap := x.Before &^ text.Space; gap != 0 {
+				words += of(mix(uint32(gap)+spaced, h)) - of(mix(spaced, h))
+			}
+			words += of(mix(w.last, h)) + of(mix(mix(w.before, 7), h))
+			sum += int32(t.words[x.Word-1])
+			n += int(known.grams) + wholes*ofWords*ofWords
+			w.before, w.last = w.last, h
+			continue
+		}
+		features, whole := w.token(x)
+		for _, x := range features[:whole] {
+			words += of(x)
+		}
+		for _, x := range features[whole:] {
+			sum += of(x)
+		}
+		n += len(features) - whole + whole*ofWords*ofWords
+	}
+	for _, c := range classes {
+		signs += int32(t.signs[c])
+	}
+	n += len(classes) * ofClasses * ofClasses
+	return sum + words*ofWords + signs*ofClasses, math.Sqrt(float64(max(n, 1)))
+}
+
+// add is [table.add] for a table of several rows.
+func (k *Known) add(t *knownTable, f *text.Folded, classes []uint16, sums []int32) (scale float64) {
+	var w walk
+	n, rows := 0, len(sums)
+	tokens := f.Tokens()
+	for i := range tokens {
+		x := &tokens[i]
+		if x.Word > 0 && int(x.Word) <= len(k.words) && x.Kind == text.Word {
+			known := &k.words[x.Word-1]
+			h := known.hash
+			if gap := x.Before &^ text.Space; gap != 0 {
+				t.row(mix(uint32(gap)+spaced, h), ofWords, sums)
+				t.row(mix(spaced, h), -ofWords, sums)
+			}
+			t.row(mix(w.last, h), ofWords, sums)
+			t.row(mix(mix(w.before, 7), h), ofWords, sums)
+			for c, s := range t.words[int(x.Word-1)*rows:][:rows] {
+				sums[c] += int32(s)
+			}
+			n += int(known.grams) + wholes*ofWords*ofWords
+			w.before, w.last = w.last, h
+			continue
+		}
+		features, whole := w.token(x)
+		for j, x := range features {
+			times := int32(1)
+			if j < whole {
+				times = ofWords
+			}
+			t.row(x, times, sums)
+		}
+		n += len(features) - whole + whole*ofWords*ofWords
+	}
+	for _, c := range classes {
+		for row, s := range t.signs[int(c)*rows:][:rows] {
+			sums[row] += ofClasses * int32(s)
+		}
+	}
+	n += len(classes) * ofClasses * ofClasses
+	return math.Sqrt(float64(max(n, 1)))
+}
