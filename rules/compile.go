@@ -287,7 +287,7 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileLexicon(v, innocent); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.lexicon.Words(), p.sets, &p.file); err != nil {
+	if p.second, err = newSecond(v, p.lexicon.Words(), &p.sets, &p.file); err != nil {
 		return err
 	}
 	p.second.topics = topics
@@ -310,13 +310,11 @@ func wordsOf(text []byte) (words []string) {
 // addSet takes in a set of classes that words have.
 func (p *Policy) addSet(v *vocabulary, s classSet) {
 	wide := v.widen(s)
-	var asked []chunk
-	for i, w := range wide {
-		if w &= v.asked[i]; w != 0 {
-			asked = append(asked, chunk{i, w})
-		}
+	asked := wide
+	for i := range asked {
+		asked[i] &= v.asked[i]
 	}
-	p.sets, p.asked = append(p.sets, wide), append(p.asked, asked)
+	p.sets.of = append(p.sets.of, setOf{p.sets.packs.pack(&wide), p.sets.packs.pack(&asked)})
 }
 
 // compileLexicon gives each set of classes that some form has a number, and the lexicon a term for each such set.
@@ -329,7 +327,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 	terms := make(map[key]*lexicon.Term)
 	for f, set := range v.forms {
 		if _, ok := numbers[*set]; !ok {
-			numbers[*set] = len(p.sets)
+			numbers[*set] = len(p.sets.of)
 			p.addSet(v, *set)
 		}
 		k := key{*set, f.compound}
@@ -345,7 +343,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 			set.add(n)
 		}
 		p.addSet(v, set)
-		return int32(len(p.sets) - 1)
+		return int32(len(p.sets.of) - 1)
 	}
 	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
 		symbol: special("symbol"), name: special("name"), fullName: special("name", "fullname"), swedishName: special("name", "fullname", "swedishname")}

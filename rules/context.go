@@ -100,10 +100,11 @@ func (m *matcher) endsAt(ps []*pattern, at int32) bool {
 func (w *weighing) quoted(start, end int) bool {
 	if !w.looked {
 		w.looked = true
-		w.quotes = quotesOf(w.text)
+		w.s.quotes = quotesOf(w.text, w.s.quotes[:0])
 	}
-	for i := 0; i+1 < len(w.quotes); i += 2 {
-		open, shut := w.quotes[i], w.quotes[i+1]
+	quotes := w.s.quotes
+	for i := 0; i+1 < len(quotes); i += 2 {
+		open, shut := quotes[i], quotes[i+1]
 		if open <= start && end <= shut+4 && start < shut {
 			return strings.TrimSpace(w.text[:open]) != "" || len(strings.Trim(w.text[shut:], "\"”“»«.!? \n")) > 0
 		}
@@ -111,8 +112,8 @@ func (w *weighing) quoted(start, end int) bool {
 	return false
 }
 
-// quotesOf lists the places of the quotation marks of a text.
-func quotesOf(s string) (places []int) {
+// quotesOf appends the places of the quotation marks of a text to places.
+func quotesOf(s string, places []int) []int {
 	for i, r := range s {
 		switch r {
 		case '"', '”', '“', '„', '»', '«', '″':

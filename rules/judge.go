@@ -20,8 +20,7 @@ type judge struct {
 	lexicon   *lexicon.Lexicon
 	terms     int // how many forms the lexicon knows
 	detectors *detectors
-	sets      []classSet // the sets of classes that words have
-	asked     [][]chunk  // by set: those of its classes that are asked of a comment as a whole
+	sets      sets
 	special   specialSets
 	rules     []compiled
 	byClass   [][]trigger      // by class: what to try when it is in a comment
@@ -33,6 +32,18 @@ type judge struct {
 	context   contextSets
 	second    second
 	pool      *sync.Pool
+}
+
+// sets are the sets of classes that words have.
+type sets struct {
+	packs packs
+	of    []setOf // by number
+}
+
+// setOf is one of them.
+type setOf struct {
+	all   packed
+	asked packed // those of its classes that are asked of a comment as a whole
 }
 
 // compiled is a rule made ready.
@@ -66,6 +77,9 @@ type scratch struct {
 	detected []detection
 	hits     []hit
 	findings []Finding
+	reasons  []reason
+	words    []byte // see weighing.explain
+	quotes   []int
 	weighing weighing
 	order    learn.Order
 	classes  []uint16 // see weighing.classes
@@ -94,7 +108,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	p.read(s, c.Text)
 	p.matchRules(s)
 	w := &s.weighing
-	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: s.findings[:0], action: Allow}
+	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: s.findings[:0], reasons: s.reasons[:0], action: Allow}
 	w.patterns()
 	byPatterns := len(w.findings)
 	w.detections()
@@ -104,9 +118,11 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.secondOpinion()
 	w.secondAlarm()
 	v.Action, v.Escalate = w.action, w.escalate
-	if s.findings = w.findings; len(s.findings) > 0 {
+	if s.findings, s.reasons = w.findings, w.reasons; len(s.findings) > 0 {
+		w.explain()
 		v.Findings = slices.Clone(s.findings)
 		clear(s.findings)
+		clear(s.reasons)
 	}
 	if v.Route = p.routeOf(s); v.Route == NoRoute {
 		v.Route = w.secondRoute()
@@ -261,12 +277,12 @@ type weighing struct {
 	action   Action
 	escalate bool
 	findings []Finding
-	cleared  bool  // something was found, and the words around it made it nothing
-	quotes   []int // places of the quotation marks in the text, once looked for
-	looked   bool
-	ordered  bool // the second reader has the order of the classes,
-	listed   bool // their numbers,
-	guessed  bool // and said how likely a violation is
+	reasons  []reason // of the findings by rules, in the same order
+	cleared  bool     // something was found, and the words around it made it nothing
+	looked   bool     // for quotation marks: their places are in scratch.quotes
+	ordered  bool     // the second reader has the order of the classes,
+	listed   bool     // their numbers,
+	guessed  bool     // and said how likely a violation is
 	likely   float64
 }
 
@@ -346,8 +362,8 @@ func (w *weighing) disguise(e span) (d text.Disguise, seen string) {
 				continue
 			}
 			d |= x.disguise
-			if !strings.Contains(seen, x.form) {
-				seen = strings.TrimSpace(seen + " " + x.form)
+			if form := w.s.lattice.found[x.match].Form; !strings.Contains(seen, form) {
+				seen = strings.TrimSpace(seen + " " + form)
 			}
 		}
 	}
@@ -377,14 +393,12 @@ func (w *weighing) add(r *compiled, score float64, start, end int, seen string) 
 			if f.Score >= made.Score {
 				return
 			}
-			made.Reason = f.Reason
 			*f = made
 			w.conclude(action, made.Escalate)
 			return
 		}
 	}
-	made.Reason = r.reason(made.Text, seen)
-	w.findings = append(w.findings, made)
+	w.findings, w.reasons = append(w.findings, made), append(w.reasons, reason{rule: r, evidence: made.Text, seen: seen})
 	w.conclude(action, made.Escalate)
 }
 
@@ -397,20 +411,44 @@ func (w *weighing) conclude(a Action, escalate bool) {
 	w.escalate = w.escalate || escalate
 }
 
-// reason says to a person what was found, and under which bullet.
-func (r *compiled) reason(evidence, seen string) Words {
-	if evidence == "" {
-		return Words{SV: r.says.SV + r.under.SV, EN: r.says.EN + r.under.EN}
+// reason is what a finding's reason is put together from.
+type reason struct {
+	rule           *compiled
+	evidence, seen string
+	sv, en         int // where its two languages end in scratch.words
+}
+
+// explain puts the findings' reasons in words: what was found, and under which bullet. All of a comment share one piece of memory: to ask
+// for one each would cost more than all else about a finding.
+func (w *weighing) explain() {
+	said := w.s.words[:0]
+	for i := range w.reasons {
+		r := &w.reasons[i]
+		evidence, seen := shorten(r.evidence), shorten(r.seen)
+		said = say(said, r.rule.says.SV, "”", evidence, ", läst som ", seen, r.rule.under.SV)
+		r.sv = len(said)
+		said = say(said, r.rule.says.EN, "“", evidence, ", read as ", seen, r.rule.under.EN)
+		r.en = len(said)
 	}
-	shown := shorten(evidence)
-	if seen == "" {
-		return Words{SV: r.says.SV + ": ”" + shown + "”" + r.under.SV, EN: r.says.EN + ": “" + shown + "”" + r.under.EN}
+	w.s.words = said
+	whole, from := string(said), 0
+	for i := range w.reasons {
+		r := &w.reasons[i]
+		w.findings[i].Reason = Words{SV: whole[from:r.sv], EN: whole[r.sv:r.en]}
+		from = r.en
 	}
-	seen = shorten(seen)
-	return Words{
-		SV: r.says.SV + ": ”" + shown + "”, läst som ”" + seen + "”" + r.under.SV,
-		EN: r.says.EN + ": “" + shown + "”, read as “" + seen + "”" + r.under.EN,
+}
+
+// say appends a reason to those before.
+func say(to []byte, says, open, evidence, readAs, seen, under string) []byte {
+	to = append(to, says...)
+	if evidence != "" {
+		to = append(append(append(append(to, ": "...), open...), evidence...), "”"...)
+		if seen != "" {
+			to = append(append(append(append(to, readAs...), open...), seen...), "”"...)
+		}
 	}
+	return append(to, under...)
 }
 
 func capital(s string) string {
@@ -421,6 +459,9 @@ func capital(s string) string {
 // shorten cuts evidence to what a person reads at a glance.
 func shorten(s string) string {
 	const most = 80
+	if len(s) <= most && utf8.ValidString(s) {
+		return s
+	}
 	end, n := len(s), 0
 	for i := range s {
 		if n++; n > most {

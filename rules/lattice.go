@@ -13,23 +13,24 @@ import (
 type lattice struct {
 	tokens []text.Token
 	n      int
-	sets   []classSet // of the policy: what edge.set counts in
-	asked  [][]chunk  // of the policy: what of each set all takes in
-	edges  []edge     // by first token
-	first  []int32    // edges of token i: edges[first[i]:first[i+1]]
-	named  []named    // the tokens of each person named
-	sent   []int32    // the sentence of each token
-	asks   []bool     // whether each sentence is a question
-	asking bool       // whether one is
-	all    classSet   // the classes in the comment that are asked of it as a whole
+	sets   *sets // of the policy: what edge.set counts in
+	found  []lexicon.Match
+	edges  []edge   // by first token
+	first  []int32  // edges of token i: edges[first[i]:first[i+1]]
+	named  []named  // the tokens of each person named
+	sent   []int32  // the sentence of each token
+	asks   []bool   // whether each sentence is a question
+	asking bool     // whether one is
+	all    classSet // the classes in the comment that are asked of it as a whole
 	text   string
 }
 
 type edge struct {
 	from, to int32
 	set      int32
+	match    int32 // in found, if it was found by the lexicon
+	classes  packed
 	disguise text.Disguise
-	form     string
 }
 
 // named is where a person is named, and whether by first name and surname: one who can be told from others, and no politician.
@@ -53,12 +54,14 @@ func (l *lattice) sentenceOf(i int) int32 {
 // is tells whether token i begins something of the class.
 func (l *lattice) is(i, class int) bool {
 	for _, x := range l.edgesAt(int32(i)) {
-		if l.sets[x.set].has(class) {
+		if l.has(&x, class) {
 			return true
 		}
 	}
 	return false
 }
+
+func (l *lattice) has(x *edge, class int) bool { return l.sets.packs.has(x.classes, class) }
 
 func (l *lattice) question(sentence int32) bool {
 	return int(sentence) < len(l.asks) && sentence >= 0 && l.asks[sentence]
@@ -66,20 +69,20 @@ func (l *lattice) question(sentence int32) bool {
 
 // build makes the lattice of a folded text and what the lexicon found in it.
 func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people []person, p *judge) {
-	l.text, l.tokens, l.sets, l.asked = s, f.Tokens(), p.sets, p.asked
+	l.text, l.tokens, l.sets, l.found = s, f.Tokens(), &p.sets, found
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.edges = l.edges[:0]
 	l.first = slices.Grow(l.first[:0], l.n+1)[:l.n+1]
 	l.people(people)
-	l.edgesOf(found, &p.special)
+	l.edgesOf(&p.special)
 	l.sentences(s)
 }
 
 // edgesOf lays the edges token by token. Those of one token stand in the order in which patterns try them: people, then what the lexicon
 // found, the longest phrase first, then what is no word.
-func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
-	people := l.named
+func (l *lattice) edgesOf(special *specialSets) {
+	people, next := l.named, 0
 	for i := range l.tokens {
 		l.first[i] = int32(len(l.edges))
 		n := 0
@@ -90,14 +93,14 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 			l.add(edge{from: people[k].start, to: people[k].end, set: special.person(&people[k])})
 		}
 		people = people[n:]
-		for n = 0; n < len(found) && int(found[n].First) == i; {
-			n++
+		here := next
+		for next < len(l.found) && int(l.found[next].First) == i {
+			next++
 		}
-		for k := n - 1; k >= 0; k-- {
-			m := &found[k]
-			l.add(edge{from: m.First, to: m.Last + 1, set: m.Value, disguise: m.Disguise, form: m.Form})
+		for k := next - 1; k >= here; k-- {
+			m := &l.found[k]
+			l.add(edge{from: m.First, to: m.Last + 1, set: m.Value, match: int32(k), disguise: m.Disguise})
 		}
-		found = found[n:]
 		if s := special.of(&l.tokens[i], l.text); s >= 0 {
 			l.add(edge{from: int32(i), to: int32(i + 1), set: s})
 		}
@@ -106,8 +109,10 @@ func (l *lattice) edgesOf(found []lexicon.Match, special *specialSets) {
 }
 
 func (l *lattice) add(e edge) {
+	of := &l.sets.of[e.set]
+	e.classes = of.all
 	l.edges = append(l.edges, e)
-	l.all.join(l.asked[e.set])
+	l.all.join(l.sets.packs, of.asked)
 }
 
 // people finds the tokens of those who are named.

@@ -95,16 +95,42 @@ func (s *classSet) hasFour(c *[4]uint16) bool {
 	return s.has(int(c[0])) && s.has(int(c[1])) && s.has(int(c[2])) && s.has(int(c[3]))
 }
 
-// chunk is 64 classes of a set, of which some are in it. Most sets have but a few such.
-type chunk struct {
-	at   int // in the set
-	bits uint64
+// packed is a set of classes without the words of it that are zero, of which most sets have few others: all that a policy's words have
+// then fits in the processor's cache.
+type packed struct {
+	words uint64 // a bit for each word of the set that is not zero
+	at    uint32 // in packs: where these words stand, one after another
 }
 
-// join adds what chunks hold.
-func (s *classSet) join(chunks []chunk) {
-	for _, c := range chunks {
-		s[c.at&(classWords-1)] |= c.bits
+// One bit of packed.words must stand for each word of a set.
+const _ = uint(64 - classWords)
+
+// packs are the words of many sets.
+type packs []uint64
+
+// pack takes in a set.
+func (ps *packs) pack(s *classSet) packed {
+	p := packed{at: uint32(len(*ps))}
+	for i, w := range s {
+		if w != 0 {
+			p.words |= 1 << i
+			*ps = append(*ps, w)
+		}
+	}
+	return p
+}
+
+// has tells whether class c is in the set p.
+func (ps packs) has(p packed, c int) bool {
+	bit := uint64(1) << (c >> 6)
+	return p.words&bit != 0 && ps[int(p.at)+bits.OnesCount64(p.words&(bit-1))]&(1<<(c&63)) != 0
+}
+
+// join adds the set p of ps.
+func (s *classSet) join(ps packs, p packed) {
+	from := ps[p.at:]
+	for i, w := 0, p.words; w != 0 && i < len(from); i, w = i+1, w&(w-1) {
+		s[bits.TrailingZeros64(w)] |= from[i]
 	}
 }
 
@@ -387,7 +413,7 @@ func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
 		} else {
 			before := m.sent
 			for _, x := range m.l.edgesAt(pos) {
-				if !m.l.sets[x.set].has(el.class) || !m.too(el, &x) {
+				if !m.l.has(&x, el.class) || !m.too(el, &x) {
 					continue
 				}
 				m.sent = m.l.sentenceOf(int(x.to) - 1)
@@ -411,7 +437,7 @@ func (m *matcher) next(el *element, pos int32) bool {
 		return false
 	}
 	for _, x := range m.l.edgesAt(pos) {
-		if m.l.sets[x.set].has(el.class) && m.too(el, &x) {
+		if m.l.has(&x, el.class) && m.too(el, &x) {
 			return true
 		}
 	}
@@ -424,7 +450,7 @@ func (m *matcher) too(el *element, x *edge) bool {
 		return true
 	}
 	for _, y := range m.l.edgesAt(x.from) {
-		if y.to == x.to && m.l.sets[y.set].has(el.too) {
+		if y.to == x.to && m.l.has(&y, el.too) {
 			return true
 		}
 	}

@@ -44,7 +44,7 @@ func compileTopics(topics []secondTopic, v *vocabulary) (made []topic, err error
 	return made, nil
 }
 
-func newSecond(v *vocabulary, words []string, sets []classSet, f *policyFile) (second, error) {
+func newSecond(v *vocabulary, words []string, sets *sets, f *policyFile) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
@@ -58,9 +58,11 @@ func newSecond(v *vocabulary, words []string, sets []classSet, f *policyFile) (s
 		}
 	}
 	s.model = m.Know(words, s.signs)
-	for i := range sets {
+	for i := range sets.of {
+		var set classSet
+		set.join(sets.packs, sets.of[i].all)
 		var classes []uint32
-		for _, c := range s.classesOf(&sets[i], nil) {
+		for _, c := range s.classesOf(&set, nil) {
 			classes = append(classes, uint32(c))
 		}
 		s.bySet = append(s.bySet, classes)
