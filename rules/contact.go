@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"takhojd/rules/text"
 )
 
 // officials are the contact details that are nobody's own: the region's, other authorities', and the sites that comments may link to.
@@ -90,7 +92,7 @@ func (d *detectors) own(r *reading, first, last int) bool {
 // named tells whether word i is a first name or a kinship in the genitive.
 func (d *detectors) named(r *reading, i int) bool {
 	w := r.bytes(i)
-	c, _ := d.cues.look(hashOf(string(w[:len(w)-1])))
+	c, _ := d.cues.look(text.HashOf(string(w[:len(w)-1])))
 	return c&(cueFirst|cueKin) != 0
 }
 

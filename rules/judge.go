@@ -150,7 +150,7 @@ func (p *Policy) order(f Finding) int {
 func (p *Policy) read(s *scratch, text string) {
 	s.folded.Fold(text)
 	s.found = p.lexicon.Find(&s.folded, s.found[:0])
-	s.detected = p.detectors.find(&s.reading, text, s.detected[:0])
+	s.detected = p.detectors.find(&s.reading, text, &s.folded, s.detected[:0])
 	s.lattice.build(text, &s.folded, s.found, s.reading.people, &p.judge)
 	s.matcher = matcher{l: &s.lattice, fuel: fuelFor(s.lattice.n)}
 	s.hits = s.hits[:0]

@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"takhojd/rules/text"
 )
 
 // Personal data, links and people in a text. Agreed between this file's makers and the judge:
 //
 //	d, err := newDetectors(lists)          // once a policy; reads the lists for which detectorList(name) is true
 //	var r reading                          // scratch, one a goroutine (keep it in the judge's pool); the zero value is ready
-//	found = d.find(&r, comment.Text, found[:0])
+//	found = d.find(&r, comment.Text, &folded, found[:0])
 //	r.people                               // after find: everybody who is named, for insults and defamation
 //
 // find looks at the original text itself, not at the folded one: digits in any writing (fullwidth, emoji, spelled out, with o
@@ -183,9 +185,9 @@ func detectorList(name string) bool {
 // mostFound bounds what is found of one kind in one text, and with it the time: sixty-four links are as bad as a thousand.
 const mostFound = 64
 
-// find appends what it finds in s to found, in order of place.
-func (d *detectors) find(r *reading, s string, found []detection) []detection {
-	r.read(s, d.cues)
+// find appends what it finds in s, which is folded in f, to found, in order of place.
+func (d *detectors) find(r *reading, s string, f *text.Folded, found []detection) []detection {
+	r.readFolded(s, f, d.cues)
 	from := len(found)
 	d.people(r)
 	found = d.mails(r, found)

@@ -3,6 +3,8 @@ package rules
 import (
 	"bytes"
 	"strings"
+
+	"takhojd/rules/text"
 )
 
 // mostPeople bounds the people of one text: a list of names is a list of names.
@@ -87,13 +89,13 @@ func letters(w []byte) (n int) {
 
 // cuesOf looks up the words from first to last as one, digits read as the letters that they stand for.
 func (d *detectors) cuesOf(r *reading, first, last int) cues {
-	h := uint64(hashSeed)
+	h := text.Hash(0)
 	for n := first; n <= last; n++ {
 		for _, c := range r.bytes(n) {
-			h = hashByte(h, digitLetter(c))
+			h = h.And(digitLetter(c))
 		}
 	}
-	c, _ := d.cues.look(hashEnd(h))
+	c, _ := d.cues.look(h)
 	return c
 }
 

@@ -3,6 +3,8 @@ package rules
 import (
 	"unicode"
 	"unicode/utf8"
+
+	"takhojd/rules/text"
 )
 
 // reading is scratch memory for find, and what find leaves behind: the people that the text names.
@@ -84,15 +86,32 @@ var byteKinds = func() (t [256]uint8) {
 
 // read fills the reading from s. The words' cues come from the vocabulary.
 func (r *reading) read(s string, v *cueTable) {
-	r.original, r.people = s, r.people[:0]
-	r.low, r.at, r.words = r.low[:0], r.at[:0], r.words[:0]
-	r.digits, r.spelled, r.dots, r.ats, r.titles, r.emoji, r.tags, r.dialled = 0, 0, 0, 0, 0, 0, 0, 0
+	r.begin(s)
 	if plainLatin(s) {
 		r.low = append(r.low, s...)
 	} else {
 		r.clean(s)
 	}
-	r.split(v)
+	r.split(v, nil)
+}
+
+// readFolded is read for a text that has been folded already: of most texts that has put all in lower case and cut it into words, which saves
+// to do it again.
+func (r *reading) readFolded(s string, f *text.Folded, v *cueTable) {
+	lower, only := f.Lower()
+	if !only {
+		r.read(s, v)
+		return
+	}
+	r.begin(s)
+	r.low = append(r.low, lower...)
+	r.split(v, f.Tokens())
+}
+
+func (r *reading) begin(s string) {
+	r.original, r.people = s, r.people[:0]
+	r.low, r.at, r.words = r.low[:0], r.at[:0], r.words[:0]
+	r.digits, r.spelled, r.dots, r.ats, r.titles, r.emoji, r.tags, r.dialled = 0, 0, 0, 0, 0, 0, 0, 0
 }
 
 // plainLatin tells whether s holds nothing but ASCII and the letters of Latin-1, so that it can be read byte by byte.
@@ -327,8 +346,9 @@ func (r *reading) rewritten(start, end int) bool {
 	return false
 }
 
-// split lowers low and cuts it into words, counting on the way what the detectors are gated by.
-func (r *reading) split(v *cueTable) {
+// split lowers low and cuts it into words, counting on the way what the detectors are gated by. Where low is in lower case already, tokens are
+// those of the text.
+func (r *reading) split(v *cueTable, tokens []text.Token) {
 	low, words, sentence, first := r.low, r.words, int32(0), true
 	last := -1 // end of the word before
 	for i := 0; i < len(low); {
@@ -355,7 +375,17 @@ func (r *reading) split(v *cueTable) {
 			w.kind = wordDigits
 			r.digits++
 		} else {
-			i = r.letters(&w, v)
+			for len(tokens) > 0 && tokens[0].Span.Start < i {
+				tokens = tokens[1:]
+			}
+			if len(tokens) > 0 && r.isWord(&tokens[0], i) {
+				i = r.token(&w, &tokens[0], v)
+			} else {
+				if tokens != nil {
+					r.raise(i)
+				}
+				i = r.letters(&w, v)
+			}
 		}
 		w.end = int32(i)
 		if int(w.start) == last {
@@ -369,14 +399,42 @@ func (r *reading) split(v *cueTable) {
 	r.words = words
 }
 
+// raise puts the capitals back in the word of letters that begins at i, for letters to see.
+func (r *reading) raise(i int) {
+	for ; i < len(r.low) && (byteKinds[r.low[i]] == byteLetter || byteKinds[r.low[i]] == byteWide); i++ {
+		r.low[i] = r.original[i]
+	}
+}
+
+// isWord tells whether the token t is the word that begins at i, and all of it.
+func (r *reading) isWord(t *text.Token, i int) bool {
+	if !t.Letters || t.Span.Start != i || r.low[i] == 0xC3 && r.low[i+1] == 0x9F { // ß looks like a capital to letters
+		return false
+	}
+	end := t.Span.End
+	return end == len(r.low) || byteKinds[r.low[end]] == byteSpace || byteKinds[r.low[end]] == bytePunct
+}
+
+// token makes w the word that the token t is, and gives its end.
+func (r *reading) token(w *word, t *text.Token, v *cueTable) int {
+	r.note(w, t.Hash, t.Upper, t.Title, v)
+	return t.Span.End
+}
+
 // letters lowers the word of letters that w begins, looks it up, and gives its end.
 func (r *reading) letters(w *word, v *cueTable) int {
 	i := int(w.start)
 	title := byteKinds[r.low[i]] == byteUpper || r.low[i] == 0xC3 && i+1 < len(r.low) && r.low[i+1] < 0xA0
 	end, hash, upper, letters := lowerWord(r.low, i)
+	r.note(w, hash, upper > 1 && upper == letters, title, v)
+	return end
+}
+
+// note puts down what a word of letters looks like, and what is known of it.
+func (r *reading) note(w *word, hash text.Hash, upper, title bool, v *cueTable) {
 	w.cues, w.number = v.look(hash)
 	switch {
-	case upper > 1 && upper == letters:
+	case upper:
 		w.kind = wordUpper
 	case title:
 		w.kind = wordTitle
@@ -392,16 +450,14 @@ func (r *reading) letters(w *word, v *cueTable) int {
 			r.ats++
 		}
 	}
-	return end
 }
 
 // lowerWord lowers the word that begins at i, in place, and gives its end, its hash, and how many of its letters were capitals.
-func lowerWord(low []byte, i int) (end int, hash uint64, upper, letters int) {
-	h := uint64(hashSeed)
+func lowerWord(low []byte, i int) (end int, h text.Hash, upper, letters int) {
 	for ; i < len(low); i++ {
 		c := low[i]
 		if 'a' <= c && c <= 'z' {
-			h = hashByte(h, c)
+			h = h.And(c)
 			letters++
 			continue
 		}
@@ -412,7 +468,7 @@ func lowerWord(low []byte, i int) (end int, hash uint64, upper, letters int) {
 			upper++
 		case byteWide:
 			if c == 0xC3 && i+1 < len(low) {
-				h = hashByte(h, c)
+				h = h.And(c)
 				i++
 				c = low[i]
 				if 0x80 <= c && c < 0x9F && c != 0x97 {
@@ -424,23 +480,12 @@ func lowerWord(low []byte, i int) (end int, hash uint64, upper, letters int) {
 				letters-- // a further byte of the same letter
 			}
 		default:
-			return i, hashEnd(h), upper, letters
+			return i, h, upper, letters
 		}
-		h = hashByte(h, c)
+		h = h.And(c)
 		letters++
 	}
-	return i, hashEnd(h), upper, letters
-}
-
-// The hash of words: a rotation and an exclusive or for each byte, since it is taken of every word of every comment, and one
-// multiplication at the end.
-const hashSeed = 14695981039346656037
-
-func hashByte(h uint64, c byte) uint64 { return (h<<7 | h>>57) ^ uint64(c) }
-
-func hashEnd(h uint64) uint64 {
-	h *= 0x9E3779B97F4A7C15
-	return h ^ h>>32
+	return i, h, upper, letters
 }
 
 // punctuation counts what the mark at i may be the sign of, and tells whether it ends a sentence.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"takhojd/rules/text"
 )
 
 // testDetectors are the detectors with the lists of the policy that is built in.
@@ -65,7 +67,7 @@ func sampleTexts(t testing.TB) []string {
 func foundIn(d *detectors, s string) []string {
 	var r reading
 	var got []string
-	for _, f := range d.find(&r, s, nil) {
+	for _, f := range d.find(&r, s, folded(s), nil) {
 		got = append(got, f.name()+" "+s[f.start:f.end])
 	}
 	return got
@@ -435,7 +437,7 @@ func FuzzDetectors(f *testing.F) {
 	d := testDetectors(f)
 	var r reading
 	f.Fuzz(func(t *testing.T, s string) {
-		found := d.find(&r, s, nil)
+		found := d.find(&r, s, folded(s), nil)
 		for i, x := range found {
 			if x.start < 0 || x.start >= x.end || x.end > len(s) {
 				t.Fatalf("%s at %d–%d of %d bytes: %q", x.name(), x.start, x.end, len(s), s)
@@ -455,7 +457,7 @@ func FuzzDetectors(f *testing.F) {
 				t.Fatalf("person at %d–%d of %d bytes: %q", p.start, p.end, len(s), s)
 			}
 		}
-		if again := d.find(&r, s, nil); !slices.Equal(found, again) {
+		if again := d.find(&r, s, folded(s), nil); !slices.Equal(found, again) {
 			t.Errorf("two findings in %q", s)
 		}
 	})
@@ -468,25 +470,34 @@ func BenchmarkFind(b *testing.B) {
 	var r reading
 	var found []detection
 	var quiet []string
+	var folds []*text.Folded
 	for _, s := range sampleTexts(b) {
-		if len(d.find(&r, s, nil)) == 0 {
-			quiet = append(quiet, s)
+		if f := folded(s); len(d.find(&r, s, f, nil)) == 0 {
+			quiet, folds = append(quiet, s), append(folds, f)
 		}
 	}
 	b.Run("quiet", func(b *testing.B) {
 		b.ReportAllocs()
 		i := 0
 		for b.Loop() {
-			found = d.find(&r, quiet[i%len(quiet)], found[:0])
+			found = d.find(&r, quiet[i%len(quiet)], folds[i%len(quiet)], found[:0])
 			i++
 		}
 	})
 	for _, unit := range []string{"0 7 0 1 7 4 0 6 2 2 ", "1-2-3-4-", "a.b.se ", "snabel a b punkt c ", "a1b2c3", "Anna Andersson ", "noll sju "} {
 		s := strings.Repeat(unit, 60000/len(unit))
+		f := folded(s)
 		b.Run(unit, func(b *testing.B) {
 			for b.Loop() {
-				found = d.find(&r, s, found[:0])
+				found = d.find(&r, s, f, found[:0])
 			}
 		})
 	}
+}
+
+// folded is a text made ready for find.
+func folded(s string) *text.Folded {
+	var f text.Folded
+	f.Fold(s)
+	return &f
 }

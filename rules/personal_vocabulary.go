@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"strings"
+
+	"takhojd/rules/text"
 )
 
 // cues are what a single word tells the detectors.
@@ -144,19 +146,20 @@ var offices = []string{"läkare", "läkaren", "överläkare", "doktor", "doktorn
 
 // cueTable is what find looks every word up in: a table of hashes, so that one probe or two tell that a word is nothing special.
 type cueTable struct {
-	slots []slot // a power of two, at most half full
+	slots []slot // a power of two, and no word far from its place
+	shift uint
 	// numbers are the digits of the number words; a word's number is an index in it, plus 1.
 	numbers []string
 }
 
 type slot struct {
-	hash   uint64
+	hash   text.Hash
 	cues   cues
 	number uint16
 }
 
 func newCueTable() *cueTable {
-	v := &cueTable{slots: make([]slot, 1<<13)}
+	v := &cueTable{slots: make([]slot, 1<<13), shift: 64 - 13}
 	for c, words := range cueWords {
 		v.add(words, c)
 	}
@@ -165,19 +168,14 @@ func newCueTable() *cueTable {
 	return v
 }
 
-func hashOf(w string) uint64 {
-	h := uint64(hashSeed)
-	for i := 0; i < len(w); i++ {
-		h = hashByte(h, w[i])
-	}
-	return hashEnd(h)
-}
+// place is where a word of this hash stands, if the slot is not taken by another.
+func (v *cueTable) place(h text.Hash) int { return int(h.Spread() >> v.shift) }
 
 // look gives what is known of the word with this hash.
-func (v *cueTable) look(h uint64) (cues, uint16) {
-	mask := uint64(len(v.slots) - 1)
-	for i := h & mask; ; i = (i + 1) & mask {
-		switch s := &v.slots[i]; s.hash {
+func (v *cueTable) look(h text.Hash) (cues, uint16) {
+	slots, last := v.slots, len(v.slots)-1
+	for i := v.place(h); ; i = (i + 1) & last {
+		switch s := &slots[i&last]; s.hash {
 		case h:
 			return s.cues, s.number
 		case 0:
@@ -188,13 +186,12 @@ func (v *cueTable) look(h uint64) (cues, uint16) {
 
 // slot gives the place of a word, made if need be.
 func (v *cueTable) slot(w string) *slot {
-	h := hashOf(w)
-	mask := uint64(len(v.slots) - 1)
-	i, used := h&mask, 0
+	h, last, used := text.HashOf(w), len(v.slots)-1, 0
+	i := v.place(h)
 	for v.slots[i].hash != 0 && v.slots[i].hash != h {
-		i, used = (i+1)&mask, used+1
+		i, used = (i+1)&last, used+1
 	}
-	if used > 32 {
+	if used > 8 {
 		v.grow()
 		return v.slot(w)
 	}
@@ -204,15 +201,15 @@ func (v *cueTable) slot(w string) *slot {
 
 func (v *cueTable) grow() {
 	old := v.slots
-	v.slots = make([]slot, 2*len(old))
-	mask := uint64(len(v.slots) - 1)
+	*v = cueTable{make([]slot, 2*len(old)), v.shift - 1, v.numbers}
+	last := len(v.slots) - 1
 	for _, s := range old {
 		if s.hash == 0 {
 			continue
 		}
-		i := s.hash & mask
+		i := v.place(s.hash)
 		for v.slots[i].hash != 0 {
-			i = (i + 1) & mask
+			i = (i + 1) & last
 		}
 		v.slots[i] = s
 	}

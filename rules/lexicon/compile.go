@@ -3,6 +3,8 @@ package lexicon
 import (
 	"fmt"
 	"strings"
+
+	"takhojd/rules/text"
 )
 
 // Lexicon is terms made ready for finding. It is never changed, and may be used from any number of goroutines.
@@ -19,7 +21,7 @@ type Lexicon struct {
 
 // word is one form, or a part of a phrase.
 type word struct {
-	hash  hash
+	hash  text.Hash
 	hits  []hit  // the terms that it is a form of
 	only  [1]hit // where hits are, if it is one
 	start int32  // the node of the tree of phrases that it leads to from the root, or 0
@@ -145,7 +147,7 @@ func join(hits []hit, h hit) []hit {
 func (b *builder) word(s string) int32 {
 	id, ok := b.ids[s]
 	if !ok {
-		b.l.words, b.l.texts = append(b.l.words, word{hash: hashOf(s)}), append(b.l.texts, s)
+		b.l.words, b.l.texts = append(b.l.words, word{hash: text.HashOf(s)}), append(b.l.texts, s)
 		id = int32(len(b.l.words))
 		b.ids[s] = id
 	}
@@ -219,7 +221,10 @@ type phrases struct {
 	some [1 << someBits / 64]uint64
 }
 
-const someBits = 18
+const (
+	someBits = 18
+	spread   = 0x9E3779B97F4A7C15 // brings all of a key's bits to the top ones
+)
 
 func newPhrases(steps map[step]int32) phrases {
 	size, shift := 2, uint(63)

@@ -12,7 +12,7 @@ import (
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
 	for i := range s.known[:min(len(s.known), len(s.tokens))] {
-		s.known[i] = l.found(s.tokens[i].Text)
+		s.known[i] = l.found(s.tokens[i].Hash)
 		s.tokens[i].Word = max(0, s.known[i].id)
 	}
 	for i := range s.tokens {
@@ -39,7 +39,7 @@ type search struct {
 
 // found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0.
 type found struct {
-	hash hash
+	hash text.Hash
 	id   int32
 }
 
@@ -98,17 +98,14 @@ func (s *search) word(i int) found {
 	if i < len(s.known) {
 		return s.known[i]
 	}
-	return s.l.found(s.tokens[i].Text)
+	return s.l.found(s.tokens[i].Hash)
 }
 
-func (l *Lexicon) found(w string) found {
-	h := hashOf(w)
-	return found{h, l.look(h)}
-}
+func (l *Lexicon) found(h text.Hash) found { return found{h, l.look(h)} }
 
 // apart finds the term that the tokens i and i+1 are together, when neither is one by itself: "hel vete", "puc kona". The two
 // together have six bytes or more.
-func (s *search) apart(i int, first hash) {
+func (s *search) apart(i int, first text.Hash) {
 	if i+1 >= len(s.tokens) {
 		return
 	}
@@ -120,7 +117,7 @@ func (s *search) apart(i int, first hash) {
 	if second.id != 0 {
 		return
 	}
-	if id := s.l.look(first.then(second.hash, len(t.Text))); id > 0 {
+	if id := s.l.look(first.Then(second.hash, len(t.Text))); id > 0 {
 		s.emit(s.l.words[id-1].hits, i, i+1, text.Spaced|s.tokens[i].Disguise|t.Disguise, Standalone)
 	}
 }

@@ -1,39 +1,6 @@
 package lexicon
 
-// hash is a polynomial over a word's bytes, so that the hash of two words in one follows from theirs.
-type hash uint64
-
-const (
-	factor = 0xD6E8FEB86659FD93 // of the polynomial: odd, and with no pattern in its bits
-	spread = 0x9E3779B97F4A7C15 // brings all of a hash's bits to the top ones
-)
-
-// powers are factor to the power of 0, 1, 2 …
-var powers = func() (p [64]hash) {
-	p[0] = 1
-	for i := 1; i < len(p); i++ {
-		p[i] = p[i-1] * factor
-	}
-	return p
-}()
-
-func hashOf(s string) (h hash) {
-	for i := 0; i < len(s); i++ {
-		h = h*factor + hash(s[i])
-	}
-	return h
-}
-
-// then is the hash of a word of hash h and one after it of n bytes and hash g, written as one.
-func (h hash) then(g hash, n int) hash {
-	if n < len(powers) {
-		return h*powers[n] + g
-	}
-	for range n {
-		h *= factor
-	}
-	return h + g
-}
+import "takhojd/rules/text"
 
 // table finds words by their hash. It is open: a slot holds a word's number and 1 and some of its hash; 0 is empty.
 type table struct {
@@ -59,14 +26,14 @@ func newTable(words []word) table {
 }
 
 // place is where a word of this hash stands, if the slot is not taken, and what its slot has of the hash.
-func (t *table) place(h hash) (at int, tag uint64) {
-	x := uint64(h) * spread
+func (t *table) place(h text.Hash) (at int, tag uint64) {
+	x := h.Spread()
 	return int(x >> t.shift), x & (1<<32 - 1)
 }
 
 // look gives the number and 1 of the word with this hash: -1 for an innocent one, 0 for none. The hash stands for the word: to compare letters
 // too would cost a tenth of finding, and of all words that are in no list one in 2^48 has a listed one's hash.
-func (l *Lexicon) look(h hash) int32 {
+func (l *Lexicon) look(h text.Hash) int32 {
 	slots, last := l.table.slots, len(l.table.slots)-1
 	for at, tag := l.table.place(h); ; at = (at + 1) & last {
 		x := slots[at]
@@ -88,4 +55,4 @@ func (l *Lexicon) look(h hash) int32 {
 }
 
 // id gives the number and 1 of the word w: -1 for an innocent one, 0 for none.
-func (l *Lexicon) id(w string) int32 { return l.look(hashOf(w)) }
+func (l *Lexicon) id(w string) int32 { return l.look(text.HashOf(w)) }

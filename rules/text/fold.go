@@ -23,6 +23,7 @@ type Folded struct {
 	singles  int  // how many single letters stand in a row at the end of tokens
 	spaced   bool // three or more did somewhere
 	odd      int  // how many tokens ask for a second look (see look)
+	altered  bool // more than case parts buf from original
 	latin    int  // words of Latin letters
 	foreign  int  // words of others
 }
@@ -60,7 +61,7 @@ func (f *Folded) Fold(s string) {
 	f.original = s
 	f.buf, f.anchors, f.tokens, f.places = f.buf[:0], f.anchors[:0], f.tokens[:0], f.places[:0]
 	f.spare, f.readings, f.cells = f.spare[:0], f.readings[:0], f.cells[:0]
-	f.linkless = 0
+	f.linkless, f.altered = 0, false
 	f.after, f.singles, f.spaced, f.odd, f.latin, f.foreign = 0, 0, false, 0, 0, 0
 	f.clean(s)
 	f.tokenise()
@@ -79,6 +80,10 @@ func (f *Folded) Tokens() []Token { return f.tokens }
 // until the next Fold.
 func (f *Folded) Readings() []Reading { return f.readings }
 
+// Lower is the whole text in lower case, and whether that is all that was done to it: it is then of ASCII characters and Latin-1's letters,
+// has no control characters but line feeds, and a place in it is the same place in the original. It is valid until the next Fold.
+func (f *Folded) Lower() (lower []byte, only bool) { return f.buf, !f.altered }
+
 // After is what stands after the last token.
 func (f *Folded) After() Gap { return f.after }
 
@@ -90,7 +95,7 @@ var plain = func() (t [256]byte) {
 	for c := byte('A'); c <= 'Z'; c++ {
 		t[c] = c + 'a' - 'A'
 	}
-	t['\n'], t['\t'], t['\r'] = '\n', ' ', ' '
+	t['\n'] = '\n'
 	return t
 }()
 
@@ -123,7 +128,10 @@ func (f *Folded) clean(s string) {
 // cleanOdd takes the character at s[i] that is neither ASCII nor Latin-1, and returns its length.
 func (f *Folded) cleanOdd(s string, i int) int {
 	r, w := utf8.DecodeRuneInString(s[i:])
+	f.altered = true
 	switch {
+	case r == '\t' || r == '\r':
+		f.buf = append(f.buf, ' ')
 	case r >= 0x1F200 && r < 0x1F3FB || r >= 0x1F400 && r < 0x1FB00: // emoji
 		f.buf = append(f.buf, s[i:i+w]...)
 	case r == utf8.RuneError && w == 1 || invisible(r):

@@ -23,7 +23,7 @@ func (f *Folded) look() {
 			j++
 		}
 		for k := i; k < j; k++ {
-			if f.strange(f.tokens[k], f.places[k]) {
+			if f.strange(&f.tokens[k], &f.places[k]) {
 				f.lookAt(k)
 			}
 			if k == i && j-i > 1 && j-i <= maxJoined {
@@ -43,7 +43,7 @@ func (f *Folded) lookAt(i int) {
 	if p.marks&hasForeign != 0 && !f.latinise(t, p) {
 		return
 	}
-	before, after := f.beside(*p)
+	before, after := f.beside(p)
 	if p.marks&(hasMask|hasStar|hasRun|hasDouble|hasVariant) != 0 || p.marks&hasDigit != 0 && leetlike(t.Text) || before != 0 || after != 0 {
 		start := len(f.cells)
 		var d Disguise
@@ -60,7 +60,7 @@ func (f *Folded) lookAt(i int) {
 }
 
 // beside returns the signs right before and after a word that may be letters of it: $vin, fitt@.
-func (f *Folded) beside(p place) (before, after byte) {
+func (f *Folded) beside(p *place) (before, after byte) {
 	if p.start > 0 {
 		if c := f.buf[p.start-1]; c == '$' || c == '|' {
 			before = c
@@ -271,6 +271,7 @@ func (f *Folded) latinise(t *Token, p *place) bool {
 		return false
 	}
 	t.Text = unsafe.String(&f.spare[start], len(f.spare)-start)
+	t.Hash, t.Letters = HashOf(t.Text), false
 	t.Disguise |= Homoglyph
 	return true
 }
@@ -305,6 +306,7 @@ func (f *Folded) mend(t *Token, p *place) {
 		i += w
 	}
 	t.Text = unsafe.String(&f.spare[start], len(f.spare)-start)
+	t.Hash, t.Letters = HashOf(t.Text), false
 }
 
 // between tells whether a digit, or two, stands between letters.

@@ -87,6 +87,11 @@ type Token struct {
 	Disguise Disguise
 	// Word is where whoever looked the token up last notes the number of the word that it found, from 1; 0 for none.
 	Word int32
+	// Hash is the hash of Text.
+	Hash Hash
+	// Letters is true when the token stands in the text as nothing but ASCII letters and those of Latin-1, capital or not, and Text is
+	// these in lower case.
+	Letters bool
 	// Upper is true for two letters or more, all capitals. Title is true when the first letter is a capital.
 	Upper, Title bool
 }

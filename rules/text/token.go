@@ -146,7 +146,7 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 		p.marks |= hasMask
 	}
 	f.from = from
-	end := f.scan(from, &p.marks)
+	end, hash, letters := f.scan(from, &p.marks)
 	if kind == Word {
 		if e := f.link(start, end); e > 0 {
 			end, kind = e, Link
@@ -156,12 +156,53 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 		kind = Number
 	}
 	p.end = int32(end)
-	f.add(Token{Kind: kind, Before: gap}, p)
+	f.add(Token{Kind: kind, Before: gap, Hash: hash, Letters: letters && kind != Link && start == from}, p)
 	return end
 }
 
-// scan goes through a word from buf[i], notes what there is to see, and returns where it ends.
-func (f *Folded) scan(i int, m *mark) int {
+// scan goes through a word from buf[i], notes what there is to see, and returns where it ends. A word of nothing but ASCII letters and
+// those of Latin-1, as nearly all are, gets its hash on the way.
+func (f *Folded) scan(from int, m *mark) (end int, hash Hash, letters bool) {
+	buf, seen, i := f.buf, hasLetter, from
+	for last, run := uint16(0), 0; i < len(buf); {
+		c, now := buf[i], uint16(0)
+		if c-'a' <= 'z'-'a' {
+			now, hash = uint16(c), hash.And(c)
+			i++
+		} else if c == 0xC3 && buf[i+1] != 0x97 && buf[i+1] != 0xB7 {
+			if now = 0xC300 | uint16(buf[i+1]); now != 0xC3A5 && now != 0xC3A4 && now != 0xC3B6 {
+				seen |= hasVariant
+			}
+			hash = hash.And(c).And(buf[i+1])
+			i += 2
+		} else if c < utf8.RuneSelf && endsWord[c] {
+			break
+		} else {
+			end = f.scanOdd(from, m)
+			return end, hash, end == i && i > from
+		}
+		if now != last {
+			last, run = now, 0
+		} else if run++; run >= 2 {
+			seen |= hasRun
+		} else if vowel(now) {
+			seen |= hasDouble
+		}
+	}
+	*m |= seen
+	return i, hash, true
+}
+
+// endsWord has the ASCII characters after which no word goes on.
+var endsWord = func() (t [128]bool) {
+	for c := range t {
+		t[c] = classes[c] == cOther && c != '\'' && c != ':'
+	}
+	return t
+}()
+
+// scanOdd is scan for any word.
+func (f *Folded) scanOdd(i int, m *mark) int {
 	buf := f.buf
 	var last, run = uint16(0), 0
 	for i < len(buf) {
@@ -386,24 +427,20 @@ func topDomain(s string) bool {
 }
 
 // add appends a token, and notes what asks for a second look.
-func (f *Folded) add(t Token, p place) {
+func (f *Folded) add(made Token, p place) {
+	f.tokens = append(f.tokens, made)
+	t := &f.tokens[len(f.tokens)-1]
 	t.Span, t.Disguise = f.span(p.start, p.end)
 	t.Text = f.str(p.start, p.end)
-	if !t.Before.Has(Space) && len(f.tokens) > 0 {
+	if !t.Before.Has(Space) && len(f.tokens) > 1 {
 		p.marks |= joined
 	}
 	if t.Kind == Word || t.Kind == Hashtag || t.Kind == Mention {
 		if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
 			p.marks &^= hasDouble // names: Aas, Meena
 		}
-		if p.marks&hasStar != 0 {
-			t.Text = strings.TrimSuffix(t.Text, "*")
-		}
-		if p.marks&hasColon != 0 && p.marks&hasMask == 0 {
-			t.Text = t.Text[:strings.IndexByte(t.Text, ':')]
-			if strings.Trim(t.Text, "0123456789") == "" {
-				t.Kind = Number
-			}
+		if p.marks&(hasStar|hasColon) != 0 {
+			t.trim(p.marks)
 		}
 		if p.marks&hasForeign != 0 {
 			f.foreign++
@@ -411,26 +448,37 @@ func (f *Folded) add(t Token, p place) {
 			f.latin++
 		}
 	}
-	if t.Kind == Word || t.Kind == Number {
-		if p.end-p.start == 1 || f.buf[p.start] >= utf8.RuneSelf && p.end-p.start == 2 {
-			if f.singles++; f.singles >= 3 {
-				f.spaced = true
-			}
-		} else {
-			f.singles = 0
+	if !t.Letters {
+		t.Hash = HashOf(t.Text)
+	}
+	if (t.Kind == Word || t.Kind == Number) && (p.end-p.start == 1 || p.end-p.start == 2 && f.buf[p.start] >= utf8.RuneSelf) {
+		if f.singles++; f.singles >= 3 {
+			f.spaced = true
 		}
 	} else {
 		f.singles = 0
 	}
-	f.tokens = append(f.tokens, t)
 	f.places = append(f.places, p)
-	if f.strange(t, p) {
+	if f.strange(t, &p) {
 		f.odd++
 	}
 }
 
+// trim takes off the star and the ending after a colon that a word was seen to have.
+func (t *Token) trim(m mark) {
+	if m&hasStar != 0 {
+		t.Text = strings.TrimSuffix(t.Text, "*")
+	}
+	if m&hasColon != 0 && m&hasMask == 0 {
+		t.Text = t.Text[:strings.IndexByte(t.Text, ':')]
+		if strings.Trim(t.Text, "0123456789") == "" {
+			t.Kind = Number
+		}
+	}
+}
+
 // strange tells whether a token may say something else than its text.
-func (f *Folded) strange(t Token, p place) bool {
+func (f *Folded) strange(t *Token, p *place) bool {
 	if t.Kind == Link || t.Kind == Number && p.marks&joined == 0 {
 		return false
 	}
@@ -483,7 +531,7 @@ func (f *Folded) joinSpaced() {
 		if j-i < 3 {
 			j = i + 1
 			tokens, places = append(tokens, all[i]), append(places, spots[i])
-			if f.strange(all[i], spots[i]) {
+			if f.strange(&all[i], &spots[i]) {
 				f.odd++
 			}
 			i = j
@@ -497,7 +545,7 @@ func (f *Folded) joinSpaced() {
 			}
 			t, p := f.joinLetters(all[i:e], spots[i:e])
 			tokens, places = append(tokens, t), append(places, p)
-			if f.strange(t, p) {
+			if f.strange(&t, &p) {
 				f.odd++
 			}
 			i = e
@@ -551,6 +599,7 @@ func (f *Folded) joinLetters(tokens []Token, places []place) (Token, place) {
 		}
 	}
 	t.Text = unsafe.String(&f.spare[start], len(f.spare)-start)
+	t.Hash, t.Letters = HashOf(t.Text), false
 	t.Span.End = tokens[len(tokens)-1].Span.End
 	if t.Kind = Word; m&hasLetter == 0 {
 		t.Kind = Number
