@@ -150,11 +150,12 @@ type detectors struct {
 	wards       map[string]bool
 	stays       map[string]bool
 	ties        map[string]bool
+	plan        *swedishPlan
 }
 
 // newDetectors reads the lists for which detectorList is true, and leaves the others alone.
 func newDetectors(lists []list) (*detectors, error) {
-	d := &detectors{cues: newCueTable()}
+	d := &detectors{cues: newCueTable(), plan: new(swedishPlan)}
 	for _, l := range lists {
 		if !detectorList(l.name) {
 			continue

@@ -3,6 +3,7 @@ package rules
 import (
 	"bytes"
 	"strings"
+	"sync/atomic"
 
 	"github.com/nyaruka/phonenumbers"
 )
@@ -566,8 +567,8 @@ func (d *detectors) phoneAt(r *reading, i int) (pieces int, official bool) {
 		if digits[0] == '7' && !abroad {
 			digits = append([]byte{'0'}, digits...)
 		}
-		number, ok := d.phone(digits, abroad)
-		official = d.officialPhone(number)
+		number, ok := d.dial(digits, abroad)
+		official = ok && d.officialPhone(number)
 		return ok
 	})
 	return n, n > 0 && official
@@ -625,6 +626,38 @@ func (r *reading) calls(i int) bool {
 		}
 	}
 	return false
+}
+
+// swedishPlan is what libphonenumber said of Swedish numbers: whether one that is dialled with 0, the four digits after it and so many in all can
+// be dialled. The plan tells them apart by no more (TestSwedishPlan), and to be asked anew costs more than to judge a comment.
+type swedishPlan [10_000]atomic.Uint32 // two bits for each length: whether it has been asked, and what it said
+
+// ask tells whether the number can be dialled. It asks libphonenumber by dialled when it has not been asked before.
+func (p *swedishPlan) ask(digits []byte, dialled func() bool) bool {
+	at := 0
+	for _, c := range digits[1:5] {
+		at = 10*at + int(c-'0')
+	}
+	shift := 2 * len(digits)
+	said := p[at].Load() >> shift & 3
+	if said == 0 {
+		if said = 1; dialled() {
+			said = 3
+		}
+		p[at].Or(said << shift)
+	}
+	return said == 3
+}
+
+// dial is phone, by what is remembered of Swedish numbers.
+func (d *detectors) dial(digits []byte, abroad bool) (string, bool) {
+	if abroad || len(digits) < 8 || len(digits) > 15 || digits[0] != '0' || digits[1] == '0' {
+		return d.phone(digits, abroad)
+	}
+	if !d.plan.ask(digits, func() bool { _, ok := d.phone(digits, abroad); return ok }) {
+		return "", false
+	}
+	return "46" + string(digits[1:]), true
 }
 
 // phone gives the number as E.164 without its plus, if it can be dialled.

@@ -3,6 +3,7 @@ package rules
 import (
 	"bufio"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -461,6 +462,30 @@ func FuzzDetectors(f *testing.F) {
 			t.Errorf("two findings in %q", s)
 		}
 	})
+}
+
+// TestSwedishPlan: whether a Swedish number can be dialled depends on its first five digits and its length alone, as is remembered of it.
+func TestSwedishPlan(t *testing.T) {
+	d := testDetectors(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		digits := []byte("0")
+		for n := 7 + random.IntN(8); n > 0; n-- {
+			digits = append(digits, byte('0'+random.IntN(10)))
+		}
+		if digits[1] == '0' {
+			digits[1] = '7'
+		}
+		for range 3 {
+			number, ok := d.dial(digits, false)
+			if want, is := d.phone(digits, false); number != want || ok != is {
+				t.Fatalf("%s: %q, %t; want %q, %t", digits, number, ok, want, is)
+			}
+			for i := 5; i < len(digits); i++ {
+				digits[i] = byte('0' + random.IntN(10))
+			}
+		}
+	}
 }
 
 // BenchmarkFind measures what the detectors cost on the comments of the development set in which they find nothing, and the worst that
