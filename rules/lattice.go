@@ -19,6 +19,7 @@ type lattice struct {
 	first  []int32  // edges of token i: edges[first[i]:first[i+1]]
 	named  []named  // the tokens of each person named
 	sent   []int32  // the sentence of each token
+	begins []int32  // the first token of each sentence
 	asks   []bool   // whether each sentence is a question
 	asking bool     // whether one is
 	all    classSet // the classes in the comment that are asked of it as a whole
@@ -51,17 +52,32 @@ func (l *lattice) sentenceOf(i int) int32 {
 	return l.sent[i]
 }
 
-// is tells whether token i begins something of the class.
-func (l *lattice) is(i, class int) bool {
-	for _, x := range l.edgesAt(int32(i)) {
-		if l.has(&x, class) {
-			return true
+// seek is the first token from the one up to the other that begins something of the class, or the other.
+func (l *lattice) seek(class, from, to int) int {
+	if from >= to {
+		return to
+	}
+	edges, packs := l.edges[l.first[from]:l.first[to]], l.sets.packs
+	for i := range edges {
+		if packs.has(edges[i].classes, class) {
+			return int(edges[i].from)
 		}
 	}
-	return false
+	return to
 }
 
 func (l *lattice) has(x *edge, class int) bool { return l.sets.packs.has(x.classes, class) }
+
+// sentence is where the tokens of a sentence begin and end; one that is not there has none.
+func (l *lattice) sentence(n int32) (begin, end int) {
+	if int(n) >= len(l.begins) {
+		return l.n, l.n
+	}
+	if begin, end = int(l.begins[n]), l.n; int(n)+1 < len(l.begins) {
+		end = int(l.begins[n+1])
+	}
+	return begin, end
+}
 
 func (l *lattice) question(sentence int32) bool {
 	return int(sentence) < len(l.asks) && sentence >= 0 && l.asks[sentence]
@@ -138,7 +154,7 @@ func (l *lattice) people(people []person) {
 func (l *lattice) sentences(s string) {
 	l.sent, l.asks, l.asking = l.sent[:0], l.asks[:0], false
 	now := int32(0)
-	l.asks = append(l.asks, false)
+	l.asks, l.begins = append(l.asks, false), append(l.begins[:0], 0)
 	for i := range l.tokens {
 		t := &l.tokens[i]
 		if i > 0 && t.Before.Has(text.Newline|text.Stop|text.Question|text.Exclaim) && !l.abbreviated(i) {
@@ -146,7 +162,7 @@ func (l *lattice) sentences(s string) {
 				l.asks[now], l.asking = true, true
 			}
 			now++
-			l.asks = append(l.asks, false)
+			l.asks, l.begins = append(l.asks, false), append(l.begins, int32(i))
 		}
 		l.sent = append(l.sent, now)
 	}

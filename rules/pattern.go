@@ -322,24 +322,20 @@ type matcher struct {
 // and of the evidence.
 func (m *matcher) find(pt *part, from int, only int32) (evidence, whole span, ok bool) {
 	m.part = pt
-	for i := from; i < m.l.n || (i == 0 && m.l.n == 0); i++ {
-		s := m.l.sentenceOf(i)
-		if only >= 0 && s != only {
-			if s > only {
+	to := m.l.n
+	if only >= 0 {
+		begin, end := m.l.sentence(only)
+		from, to = max(from, begin), end
+	}
+	for i := from; i < to; i++ {
+		if pt.first != noClass {
+			at := m.l.seek(pt.first, i, to)
+			if m.fuel -= at - i; m.fuel <= 0 || at == to {
 				break
 			}
-			continue
+			i = at
 		}
-		if i >= m.l.n {
-			break
-		}
-		if pt.first != noClass && !m.l.is(i, pt.first) {
-			if m.fuel--; m.fuel <= 0 {
-				break
-			}
-			continue
-		}
-		m.sent = s
+		m.sent = m.l.sentenceOf(i)
 		if m.run(0, int32(i), 0) {
 			end := m.at[len(pt.elements)]
 			return span{m.at[pt.open], m.at[pt.close]}, span{int32(i), end}, true

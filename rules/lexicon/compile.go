@@ -11,12 +11,13 @@ import (
 type Lexicon struct {
 	words   []word
 	texts   []string
-	table   table   // the words by their hash: what nearly every token is looked up in
-	mods    trie    // how compounds begin
-	back    trie    // how compounds end, from the last byte to the first
-	fore    trie    // every word, for readings that may be one of many
-	phrases phrases // the tree of phrases
-	ends    [][]hit // which phrases end in a node of that tree
+	table   table    // the words by their hash: what nearly every token is looked up in
+	mods    trie     // how compounds begin
+	back    trie     // how compounds end, from the last byte to the first
+	fore    trie     // every word, for readings that may be one of many
+	phrases phrases  // the tree of phrases
+	ends    [][]hit  // which phrases end in a node of that tree
+	ended   []uint64 // a bit for each node that one ends in: most are only on the way
 }
 
 // word is one form, or a part of a phrase.
@@ -69,6 +70,12 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 		return nil, fmt.Errorf("compile lexicon: %w", err)
 	}
 	b.l.phrases = newPhrases(b.steps)
+	b.l.ended = make([]uint64, len(b.l.ends)/64+1)
+	for node, hits := range b.l.ends {
+		if len(hits) > 0 {
+			b.l.ended[node/64] |= 1 << (node % 64)
+		}
+	}
 	return b.l, nil
 }
 

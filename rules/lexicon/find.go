@@ -268,9 +268,9 @@ func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) 
 // follow goes on from a node of the tree of phrases, whose words so far take up the tokens from first up to next. Every phrase
 // on the way is found. A phrase does not go over the end of a sentence, but over emoji.
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
-	if depth > 0 {
+	if depth > 0 && s.l.ended[node/64]&(1<<(node%64)) != 0 {
 		hits := s.l.ends[node]
-		if len(hits) > 0 && hits[0].value == spared {
+		if hits[0].value == spared {
 			s.spare(first, next-1)
 			return
 		}

@@ -22,7 +22,8 @@ type key struct {
 	part part
 }
 
-// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in the order of the alphabet.
+// trie is a tree of bytes. Node 0 is the root; a node's children lie side by side, in the order of the alphabet, and those of the last of
+// them right after: to go down a word's end is to go on in memory.
 type trie struct {
 	nodes  []node
 	labels []byte // of each node
@@ -48,10 +49,10 @@ func newTrie(keys []key) trie {
 	sort.SliceStable(keys, func(i, j int) bool { return keys[i].text < keys[j].text })
 	t := trie{nodes: make([]node, 1, len(keys)*4+1), labels: make([]byte, 1, len(keys)*4+1)}
 	type todo struct{ node, lo, hi, depth int32 }
-	queue := []todo{{0, 0, int32(len(keys)), 0}}
-	for len(queue) > 0 {
-		q := queue[0]
-		queue = queue[1:]
+	stack := []todo{{0, 0, int32(len(keys)), 0}}
+	for len(stack) > 0 {
+		q := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
 		lo := q.lo
 		for lo < q.hi && int32(len(keys[lo].text)) == q.depth {
 			n := &t.nodes[q.node]
@@ -81,7 +82,7 @@ func newTrie(keys []key) trie {
 				t.nodes[q.node].letters |= 1 << a
 			}
 			c.node = int32(len(t.nodes))
-			queue = append(queue, c)
+			stack = append(stack, c)
 			t.nodes, t.labels = append(t.nodes, node{}), append(t.labels, label(c))
 		}
 	}
