@@ -132,7 +132,7 @@ func (c Config) tryOut() error {
 	if err != nil {
 		return err
 	}
-	wires, err := newWiring(c, policy.HideQuota(), zap.NewNop(), nil)
+	wires, err := newWiring(c, policy.HideQuota(), zap.NewNop(), nil, nil)
 	if err != nil {
 		return err
 	}
