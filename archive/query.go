@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ type Query struct {
 	Author string
 	// Words must all stand in the text, in any inflection; a word that ends in * stands for all that begin so.
 	Words string
-	// Before is for the next page: only records with a smaller leaf. Zero means from the newest.
+	// Before is for the next page: the leaf of the last record of the one before. Zero means from the newest.
 	Before int64
 	// Limit is how many at most; zero means 100.
 	Limit int
@@ -63,49 +64,163 @@ type Full struct {
 	Disposed *Disposal `json:"disposed,omitempty"`
 }
 
-// where writes the conditions of q.
-func (q Query) where(postgres bool) (string, []any) {
-	var conditions []string
-	var args []any
-	add := func(condition string, arg any) {
-		args = append(args, arg)
-		conditions = append(conditions, strings.ReplaceAll(condition, "?", "$"+strconv.Itoa(len(args))))
+// arm is one way to find leaves for a search: what it searches, under which conditions. A search of several arms finds what any of them does.
+// Each is answered by one index, in the order of the list: so a page costs what it shows, and not what is kept.
+type arm struct {
+	from       string
+	conditions []string
+	// words is true where the index of words is searched: it knows the order of the leaves, and no other.
+	words bool
+}
+
+// search is a query while it is put into SQL.
+type search struct {
+	q        Query
+	postgres bool
+	args     []any
+	arms     []arm
+}
+
+// arg adds a parameter, and returns how it is written.
+func (s *search) arg(value any) string {
+	s.args = append(s.args, value)
+	return "$" + strconv.Itoa(len(s.args))
+}
+
+// plan finds the arms of a query; none finds nothing.
+func (s *search) plan(tx *store.Tx) error {
+	q := s.q
+	words := match("stems", q.Words, s.postgres)
+	if words == "" && strings.TrimSpace(q.Words) != "" || strings.ContainsAny(q.Category, "%_\\ \x00") {
+		return nil // only signs, no word; or no category, and LIKE would find others by it
 	}
-	if !q.From.IsZero() {
-		add("r.decided_at >= ?", q.From)
-	}
-	if !q.To.IsZero() {
-		add("r.decided_at < ?", q.To)
-	}
-	if q.Channel != "" {
-		add("r.channel = ?", q.Channel)
-	}
-	switch {
-	case strings.ContainsAny(q.Category, "%_\\ \x00"):
-		conditions = append(conditions, "1 = 0") // no category is called so, and LIKE would find others by it
-	case q.Category != "":
-		add("r.categories LIKE '% ' || ? || ' %'", q.Category)
-	}
-	if q.Author != "" {
-		if m := match("author", q.Author, postgres); m != "" {
-			args = append(args, q.Author, m)
-			conditions = append(conditions, fmt.Sprintf("(r.author_id = $%d OR %s)", len(args)-1, hasWords("author", len(args), postgres)))
-		} else {
-			add("r.author_id = ?", q.Author)
+	var sets []string
+	var err error
+	if q.Category != "" && words == "" {
+		if sets, err = categorySets(tx, q.Category); err != nil {
+			return err
 		}
 	}
-	if strings.TrimSpace(q.Words) != "" {
-		if m := match("stems", q.Words, postgres); m != "" {
-			args = append(args, m)
-			conditions = append(conditions, hasWords("stems", len(args), postgres))
-		} else {
-			conditions = append(conditions, "1 = 0") // only signs, no word: nothing can be found by it
+	common := s.common()
+	if q.Author == "" {
+		s.add(common, words, "", sets)
+		return nil
+	}
+	s.add(append(common[:len(common):len(common)], "r.author_id = "+s.arg(q.Author)), words, "", sets)
+	if name := match("author", q.Author, s.postgres); name != "" {
+		s.add(common, words, name, sets)
+	}
+	return nil
+}
+
+// common writes the conditions that each arm has.
+func (s *search) common() (conditions []string) {
+	if !s.q.From.IsZero() {
+		conditions = append(conditions, "r.decided_at >= "+s.arg(s.q.From))
+	}
+	if !s.q.To.IsZero() {
+		conditions = append(conditions, "r.decided_at < "+s.arg(s.q.To))
+	}
+	if s.q.Channel != "" {
+		conditions = append(conditions, "r.channel = "+s.arg(s.q.Channel))
+	}
+	return conditions
+}
+
+// mostSets is how many sets of categories are searched one by one.
+const mostSets = 100
+
+// add adds the arms for what is searched by words of the text or of the author's name; without any, one for each set of categories.
+func (s *search) add(conditions []string, words, name string, sets []string) {
+	conditions = conditions[:len(conditions):len(conditions)]
+	if s.q.Category != "" && (words != "" || name != "" || len(sets) > mostSets) {
+		conditions, sets = append(conditions, "r.categories LIKE '% ' || "+s.arg(s.q.Category)+" || ' %'"), nil
+	} else if s.q.Category != "" {
+		for _, set := range sets {
+			s.arms = append(s.arms, arm{from: "archive_records r", conditions: append(conditions[:len(conditions):len(conditions)], "r.categories = "+s.arg(set))})
 		}
+		return
 	}
-	if len(conditions) == 0 {
-		return "1 = 1", args
+	if words == "" && name == "" {
+		s.arms = append(s.arms, arm{from: "archive_records r", conditions: conditions})
+		return
 	}
-	return strings.Join(conditions, " AND "), args
+	// CROSS so that SQLite begins with the words. PostgreSQL begins where it thinks best.
+	conditions = append(conditions, "r.leaf = w.rowid")
+	if s.postgres {
+		if words != "" {
+			conditions = append(conditions, "w.stems @@ CAST("+s.arg(words)+" AS tsquery)")
+		}
+		if name != "" {
+			conditions = append(conditions, "w.author @@ CAST("+s.arg(name)+" AS tsquery)")
+		}
+	} else {
+		if words != "" && name != "" {
+			words += " AND "
+		}
+		conditions = append(conditions, "archive_words MATCH "+s.arg(words+name))
+	}
+	s.arms = append(s.arms, arm{from: "archive_words w CROSS JOIN archive_records r", conditions: conditions, words: true})
+}
+
+// categorySets lists the sets of categories that occur and have one in them. It goes from one to the next by the index.
+func categorySets(tx *store.Tx, category string) (sets []string, err error) {
+	rows, err := tx.Query(`WITH RECURSIVE sets (s) AS (SELECT min(categories) FROM archive_records
+		UNION ALL SELECT (SELECT min(r.categories) FROM archive_records r WHERE r.categories > sets.s) FROM sets WHERE sets.s IS NOT NULL)
+		SELECT s FROM sets WHERE s LIKE '% ' || $1 || ' %'`, category)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var set string
+		if err := rows.Scan(&set); err != nil {
+			return nil, err
+		}
+		sets = append(sets, set)
+	}
+	return sets, rows.Err()
+}
+
+// byWords tells whether the list is in the order of the leaves, as an index of words has it, or in that of the decisions. The two are the same
+// unless a clock was put back.
+func (s *search) byWords() bool {
+	return slices.ContainsFunc(s.arms, func(a arm) bool { return a.words })
+}
+
+// before writes the condition that a row of the list comes after that of a leaf.
+func (s *search) before(leaf int64) string {
+	at := s.arg(leaf)
+	if s.byWords() {
+		return "r.leaf < " + at
+	}
+	return "(r.decided_at, r.leaf) < ((SELECT b.decided_at FROM archive_records b WHERE b.leaf <= " + at + " ORDER BY b.leaf DESC LIMIT 1), " + at + ")"
+}
+
+// leaves writes the search for the first leaves of the list, up to a limit; or for any of them, which is enough to count.
+func (s *search) leaves(limit int, ordered bool) string {
+	var more string
+	if s.q.Before > 0 && ordered {
+		more = s.before(s.q.Before)
+	}
+	found := make([]string, len(s.arms))
+	for i, a := range s.arms {
+		conditions := append(a.conditions[:len(a.conditions):len(a.conditions)], "1 = 1")
+		if more != "" {
+			conditions = append(conditions, more)
+		}
+		order := ""
+		switch {
+		case ordered && a.words && !s.postgres:
+			order = " ORDER BY w.rowid DESC"
+		case ordered && s.byWords():
+			order = " ORDER BY r.leaf DESC"
+		case ordered:
+			order = " ORDER BY r.decided_at DESC, r.leaf DESC"
+		}
+		found[i] = "SELECT leaf FROM (SELECT r.leaf FROM " + a.from + " WHERE " + strings.Join(conditions, " AND ") + order + " LIMIT " + strconv.Itoa(limit) + ") AS arm" + strconv.Itoa(i)
+	}
+	return strings.Join(found, " UNION ")
 }
 
 // List returns the records that q finds, newest first.
@@ -114,41 +229,48 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 	if limit <= 0 {
 		limit = 100
 	}
-	where, args := q.where(a.db.PostgreSQL())
-	if q.Before > 0 {
-		args = append(args, q.Before)
-		where += fmt.Sprintf(" AND r.leaf < $%d", len(args))
-	}
-	args = append(args, limit)
 	var found []Summary
 	err := a.db.View(ctx, func(tx *store.Tx) error {
+		s := search{q: q, postgres: tx.PostgreSQL()}
+		if err := s.plan(tx); err != nil || len(s.arms) == 0 {
+			return err
+		}
+		order := "r.decided_at DESC, r.leaf DESC"
+		if s.byWords() {
+			order = "r.leaf DESC"
+		}
 		rows, err := tx.Query(`SELECT r.leaf, r.record_id, r.platform, r.channel, r.comment_id, r.categories, r.action, r.decided_by,
 			r.author_id, r.author_name, r.posted_at, r.received_at, r.decided_at, e.body
-			FROM archive_records r JOIN archive_entries e ON e.leaf = r.leaf
-			WHERE `+where+fmt.Sprintf(" ORDER BY r.leaf DESC LIMIT $%d", len(args)), args...)
+			FROM (`+s.leaves(limit, true)+`) AS found CROSS JOIN archive_records r CROSS JOIN archive_entries e
+			WHERE r.leaf = found.leaf AND e.leaf = found.leaf ORDER BY `+order+" LIMIT "+strconv.Itoa(limit), s.args...)
 		if err != nil {
 			return err
 		}
 		defer rows.Close()
-		for rows.Next() {
-			var s Summary
-			var platform, categories string
-			var body []byte
-			var posted, received, decided int64
-			if err := rows.Scan(&s.Leaf, &s.ID, &platform, &s.Ref.Channel, &s.Ref.Comment, &categories, &s.Action, &s.DecidedBy,
-				&s.AuthorID, &s.AuthorName, &posted, &received, &decided, &body); err != nil {
-				return err
-			}
-			s.Ref.Platform, s.Categories, s.Excerpt = platforms.Platform(platform), strings.Fields(categories), excerpt(textOf(body), 160)
-			s.Posted, s.Received, s.Decided = store.FromTime(posted), store.FromTime(received), store.FromTime(decided)
-			found = append(found, s)
-		}
-		return rows.Err()
+		found, err = summaries(rows)
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("archive: list: %w", err)
 	}
 	return found, nil
+}
+
+func summaries(rows *sql.Rows) (found []Summary, err error) {
+	for rows.Next() {
+		var s Summary
+		var platform, categories string
+		var body []byte
+		var posted, received, decided int64
+		if err := rows.Scan(&s.Leaf, &s.ID, &platform, &s.Ref.Channel, &s.Ref.Comment, &categories, &s.Action, &s.DecidedBy,
+			&s.AuthorID, &s.AuthorName, &posted, &received, &decided, &body); err != nil {
+			return nil, err
+		}
+		s.Ref.Platform, s.Categories, s.Excerpt = platforms.Platform(platform), strings.Fields(categories), excerpt(textOf(body), 160)
+		s.Posted, s.Received, s.Decided = store.FromTime(posted), store.FromTime(received), store.FromTime(decided)
+		found = append(found, s)
+	}
+	return found, rows.Err()
 }
 
 // textOf is the comment's text in a record's body; nothing when the record was disposed of.
@@ -162,12 +284,18 @@ func textOf(body []byte) string {
 	return r.Text
 }
 
-// Count returns how many records q finds.
+// MostCounted is how far Count counts: who searches a million records is not helped by their number, and would wait for it.
+const MostCounted = 1000
+
+// Count returns how many records q finds, whatever its Before and Limit; MostCounted + 1 where they are more than MostCounted.
 func (a *Archive) Count(ctx context.Context, q Query) (int, error) {
-	where, args := q.where(a.db.PostgreSQL())
 	var n int
 	err := a.db.View(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT count(*) FROM archive_records r WHERE `+where, args...).Scan(&n)
+		s := search{q: q, postgres: tx.PostgreSQL()}
+		if err := s.plan(tx); err != nil || len(s.arms) == 0 {
+			return err
+		}
+		return tx.QueryRow(`SELECT count(*) FROM (SELECT leaf FROM (`+s.leaves(MostCounted+1, false)+`) AS found LIMIT `+strconv.Itoa(MostCounted+1)+`) AS counted`, s.args...).Scan(&n)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("archive: count: %w", err)

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"fmt"
 	"strings"
 	"unicode"
 
@@ -78,12 +77,4 @@ func match(column, search string, postgres bool) string {
 		}
 	}
 	return strings.Join(terms, and)
-}
-
-// hasWords is the condition that a record's row in the index answers to a match, which is the parameter of that number.
-func hasWords(column string, parameter int, postgres bool) string {
-	if postgres {
-		return fmt.Sprintf("r.leaf IN (SELECT rowid FROM archive_words WHERE %s @@ CAST($%d AS tsquery))", column, parameter)
-	}
-	return fmt.Sprintf("r.leaf IN (SELECT rowid FROM archive_words WHERE archive_words MATCH $%d)", parameter)
 }

@@ -185,10 +185,14 @@ func (g gatherer) history() error {
 	return rows.Err()
 }
 
+// mostRepeated is how many comments that say the same are counted, the latest: of "tack" there are tens of thousands. It stands in the SQL as it is.
+const mostRepeated = "1000"
+
 // repetition counts the comments that say the same, and how many of them are hidden.
 func (g gatherer) repetition() error {
-	return g.tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE c.state IN ('hidden', 'deleted')) FROM fingerprints f JOIN comments c ON c.id = f.comment
-		WHERE f.channel = $1 AND f.exact = (SELECT exact FROM fingerprints WHERE comment = $2) AND f.comment <> $2`,
+	return g.tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE c.state IN ('hidden', 'deleted')) FROM (SELECT comment FROM fingerprints
+		WHERE channel = $1 AND exact = (SELECT exact FROM fingerprints WHERE comment = $2) AND comment <> $2 ORDER BY at DESC LIMIT `+mostRepeated+`) AS f
+		CROSS JOIN comments c WHERE c.id = f.comment`,
 		g.c.ref.Channel, g.c.id).Scan(&g.k.SimilarTotal, &g.k.SimilarHid)
 }
 

@@ -160,7 +160,10 @@ func (w *walk) save(c *comment) error {
 	if err != nil {
 		return fmt.Errorf("save comment: %w", err)
 	}
-	return nil
+	if c.fresh && c.state == Standing {
+		return nil // what was just said is in no list but by its decision
+	}
+	return w.look(c.id)
 }
 
 // addRevision keeps what the comment said, with the platform's own bytes. What it has said before is kept already.

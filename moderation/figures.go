@@ -137,7 +137,7 @@ func HideTimes(tx *store.Tx, from, to time.Time) (median, p99 time.Duration, err
 
 func (m *Moderator) reviewTimes(tx *store.Tx, f *Figures) error {
 	times, err := durations(tx, `SELECT closed_at - opened_at FROM flags WHERE closed_at > 0 AND closed_by NOT IN ('bot', 'platform')
-		AND closed_at >= $1 AND closed_at < $2`, f.From, f.To)
+		AND closed_at >= CAST($1 AS BIGINT) AND closed_at < CAST($2 AS BIGINT)`, f.From, f.To)
 	if err != nil {
 		return err
 	}

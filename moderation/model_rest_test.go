@@ -36,6 +36,11 @@ func (w *world) always() {
 				ch, platforms.Comment{Text: x.text}.Revision())
 		}
 	}
+	// What waits without a flag stands in a table that is kept up to date: it is what one would find by looking at everything.
+	const kept = `SELECT u.comment, u.list, u.decision, u.at FROM unseen u JOIN comments c ON c.id = u.comment WHERE c.channel = $1`
+	const looked = `SELECT c.id, 'hidden', d.id, c.state_at ` + fromBotHidden + ` AND c.channel = $1 UNION ALL SELECT c.id, 'question', d.id, d.decided_at ` + fromRouted + ` AND c.channel = $1`
+	w.none("a list has what it should not", `SELECT * FROM (`+kept+`) AS k EXCEPT SELECT * FROM (`+looked+`) AS l`, ch)
+	w.none("a list lacks what it should have", `SELECT * FROM (`+looked+`) AS l EXCEPT SELECT * FROM (`+kept+`) AS k`, ch)
 	w.grows()
 }
 

@@ -250,7 +250,7 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 		return err
 	}
 	if c.own {
-		return nil // the authority's own words are kept for the thread, and never moderated
+		return w.answeredByOwn(c) // the authority's own words are kept for the thread, and never moderated
 	}
 	if err := w.judge(c, e, received); err != nil || !first {
 		return err
@@ -737,6 +737,11 @@ func (w *walk) write(d *decision) error {
 		categories, string(gravest), string(d.route), d.escalate, d.flag, d.record, d.received, w.now)
 	if err != nil {
 		return fmt.Errorf("write decision: %w", err)
+	}
+	if c := d.comment; !c.fresh || c.state != Standing || d.byKind != "bot" || d.route != rules.NoRoute {
+		if err := w.look(c.id); err != nil {
+			return err
+		}
 	}
 	if d.byKind == "bot" && d.action == Allow {
 		return nil // of what stands untouched the comment's own row says enough

@@ -100,55 +100,6 @@ func (m *Moderator) Queue(ctx context.Context, f Filter) ([]Item, error) {
 		f.Channel, string(f.Category), escalated, store.Time(m.now()), limit)
 }
 
-const fromBotHidden = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
-	WHERE c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id
-		AND p.action NOT IN ` + besides + `)`
-
-// BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
-// back (see [Item.Why]), then the rest, each newest first.
-func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
-	return m.items(ctx, `SELECT 0, id, channel, why, category, text, author_name, decided_at, 0, 0, '', 0, attachments, state FROM (
-		SELECT c.*, d.category, d.decided_at, coalesce((SELECT CASE WHEN count(*) FILTER (WHERE r.mode <> 'hide') > 0 THEN 'fallen' WHEN min(r.reviewed) < $2
-			THEN 'trial' END FROM hide_rules h JOIN rule_records r ON r.rule = h.rule WHERE h.decision = d.id), '') AS why
-		`+fromBotHidden+`) AS hides ORDER BY why <> '' DESC, state_at DESC, id DESC LIMIT $1`, limit, trialReviews)
-}
-
-// Routed lists the questions that the policy would refer elsewhere and that nobody has answered, newest first.
-func (m *Moderator) Routed(ctx context.Context, limit int) ([]Item, error) {
-	return m.items(ctx, `SELECT 0, c.id, c.channel, '', '', c.text, c.author_name, d.decided_at, 0, 0, '', 0, c.attachments, c.state
-		FROM decisions d JOIN comments c ON c.id = d.comment AND c.revision = d.revision
-		WHERE d.route <> '' AND d.by_kind = 'bot' AND c.state = 'standing' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id
-		AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
-		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)
-		ORDER BY d.id DESC LIMIT $1`, limit)
-}
-
-// Counts counts what waits.
-func (m *Moderator) Counts(ctx context.Context) (Counts, error) {
-	var n Counts
-	var oldest *int64
-	const most = 1000 // past that the bar says "1000" and the page shows the newest
-	err := m.db.View(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(`SELECT count(*), min(opened_at) FROM flags WHERE closed_at = 0`).Scan(&n.Flags, &oldest); err != nil {
-			return err
-		}
-		if err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 `+fromBotHidden+` LIMIT $1) AS listed`, most).Scan(&n.BotHidden); err != nil {
-			return err // counted and not listed: a list is put in order, which takes long when many wait
-		}
-		return tx.QueryRow(`SELECT (SELECT count(*) FROM outbox WHERE state = 'dead') + (SELECT count(*) FROM inbox WHERE dead = 1),
-			(SELECT count(*) FROM outbox WHERE state = 'waiting') + (SELECT count(*) FROM inbox WHERE dead = 0)`).Scan(&n.Dead, &n.Waiting)
-	})
-	if err != nil {
-		return n, fmt.Errorf("moderation: counts: %w", err)
-	}
-	if oldest != nil {
-		n.Oldest = store.FromTime(*oldest)
-	}
-	routed, err := m.Routed(ctx, most)
-	n.Routed = len(routed)
-	return n, err
-}
-
 // Claim reserves an open flag for a person, or renews the person's claim. A colleague's claim is a *ClaimedError.
 func (m *Moderator) Claim(ctx context.Context, flag int64, by string) error {
 	return m.update(ctx, func(w *walk) error {
@@ -525,7 +476,7 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 // takeBack cancels what still waits, and reverses what was done.
 func (w *walk) takeBack(c *comment, id int64, action Action, record string) error {
 	var done int
-	if err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('delete', 'block', 'reply', 'private-reply', 'mute', 'report')`, id).
+	if err := w.tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $2 AND decision = $1 AND state = 'done' AND action IN ('delete', 'block', 'reply', 'private-reply', 'mute', 'report')`, id, c.id).
 		Scan(&done); err != nil {
 		return err
 	}
@@ -533,11 +484,11 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 		return ErrTooLate
 	}
 	var reverse string
-	err := w.tx.QueryRow(`SELECT action FROM outbox WHERE decision = $1 AND state = 'done' AND action IN ('hide', 'restore') AND result = 'done'`, id).Scan(&reverse)
+	err := w.tx.QueryRow(`SELECT action FROM outbox WHERE comment = $2 AND decision = $1 AND state = 'done' AND action IN ('hide', 'restore') AND result = 'done'`, id, c.id).Scan(&reverse)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE decision = $1 AND state IN ('waiting', 'dead')`, id, w.now); err != nil {
+	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE comment = $3 AND decision = $1 AND state IN ('waiting', 'dead')`, id, w.now, c.id); err != nil {
 		return err
 	}
 	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'waiting', settled_at = 0, result = '' WHERE comment = $1 AND state = 'cancelled' AND result = $2`,
@@ -546,6 +497,9 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	}
 	w.outbox = true
 	if _, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now); err != nil {
+		return err
+	}
+	if err := w.look(c.id); err != nil {
 		return err
 	}
 	if action.beside() {

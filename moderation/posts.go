@@ -151,17 +151,18 @@ const (
 
 // storm compares the post's last hour with the channel's usual one.
 func (g gatherer) storm() error {
-	const flagged = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.by_kind = 'bot' AND d.action IN ('flag', 'hide') WHERE c.platform = $1 AND c.channel = $2`
+	const flagged = `d.by_kind = 'bot' AND d.action IN ('flag', 'hide') AND d.channel = $1 AND d.decided_at >= $2`
 	now := g.m.now()
 	var s Storm
-	if err := g.tx.QueryRow(`SELECT count(DISTINCT c.id) `+flagged+` AND c.post_id = $3 AND d.decided_at >= $4`, string(g.c.ref.Platform), g.c.ref.Channel, g.c.post,
-		now.Add(-time.Hour)).Scan(&s.Hour); err != nil || s.Hour < stormLeast || g.c.post == "" {
+	// CROSS so that SQLite begins with the hour, and not with all that stands under the post.
+	if err := g.tx.QueryRow(`SELECT count(DISTINCT c.id) FROM decisions d CROSS JOIN comments c WHERE c.id = d.comment AND c.post_id = $3 AND `+flagged, g.c.ref.Channel,
+		now.Add(-time.Hour), g.c.post).Scan(&s.Hour); err != nil || s.Hour < stormLeast || g.c.post == "" {
 		return err
 	}
 	var all int
 	var first *int64
-	if err := g.tx.QueryRow(`SELECT count(DISTINCT c.id), min(d.decided_at) `+flagged+` AND d.decided_at >= $3`, string(g.c.ref.Platform), g.c.ref.Channel,
-		now.Add(-stormWeek)).Scan(&all, &first); err != nil || first == nil {
+	if err := g.tx.QueryRow(`SELECT count(DISTINCT d.comment), min(d.decided_at) FROM decisions d WHERE `+flagged, g.c.ref.Channel, now.Add(-stormWeek)).
+		Scan(&all, &first); err != nil || first == nil {
 		return err
 	}
 	hours := max(now.Sub(store.FromTime(*first)).Hours(), 24) // of a channel that is new we know a day at most

@@ -28,6 +28,7 @@ type archiveView struct {
 	Search     archiveSearch
 	Found      []archive.Summary
 	Total      int
+	Many       int          // how far they were counted, when there are more than that; else 0
 	Query      template.URL // the search as it follows along in links, encoded, without the page
 	Older      int64        // the leaf to go on before; 0 when there are no more
 	Channels   []platforms.Channel
@@ -86,6 +87,9 @@ func (v *visit) archivePage() error {
 	var err error
 	if view.Total, err = v.s.records.Count(v.r.Context(), search); err != nil {
 		return err
+	}
+	if view.Total > archive.MostCounted {
+		view.Many = archive.MostCounted
 	}
 	search.Limit = recordsPage + 1 // one more than shown tells whether there is a next page
 	search.Before, _ = strconv.ParseInt(v.r.URL.Query().Get("before"), 10, 64)

@@ -379,6 +379,7 @@ var catalogue = map[string]rules.Words{
 	"archive.search":     {SV: "Sök", EN: "Search"},
 	"archive.clear":      {SV: "Rensa", EN: "Clear"},
 	"archive.badday":     {SV: "Skriv datum som 2026-11-22. Vi sökte utan det datum som inte gick att läsa.", EN: "Write dates as 2026-11-22. We searched without the date that could not be read."},
+	"archive.many":       {SV: "Fler än %s träffar. De senaste visas först.", EN: "More than %s records found. The latest come first."},
 	"archive.found":      {SV: "Träffar: %s", EN: "Records found: %s"},
 	"archive.results":    {SV: "Sökresultat", EN: "Search results"},
 	"archive.none":       {SV: "Inga handlingar passar in på sökningen. Pröva färre ord eller en längre tid.", EN: "No records match the search. Try fewer words or a longer time."},

@@ -133,16 +133,20 @@ func (s *session) close() {
 type DB struct {
 	read  *sql.DB
 	write *sql.DB
-	// readers holds the sessions that no View is using, writer the one of the writing goroutine.
-	readers chan *session
-	writer  *session
-	engine  engine
-	work    chan job
-	quit    chan struct{}
-	done    chan struct{}
-	close   sync.Once
-	before  []func(*Tx) error
-	mu      sync.RWMutex
+	// free holds a token for each session that no View is using. idle are these sessions, the one that was used last at the end: it is taken
+	// first, since it has in memory what was read.
+	free   chan struct{}
+	idle   []*session
+	idling sync.Mutex
+	// writer is the session of the writing goroutine.
+	writer *session
+	engine engine
+	work   chan job
+	quit   chan struct{}
+	done   chan struct{}
+	close  sync.Once
+	before []func(*Tx) error
+	mu     sync.RWMutex
 }
 
 type job struct {
@@ -161,7 +165,7 @@ func Open(ctx context.Context, where string) (*DB, error) {
 	if err != nil {
 		return fail(err)
 	}
-	db := &DB{engine: e, read: read, write: write, readers: make(chan *session, readers),
+	db := &DB{engine: e, read: read, write: write, free: make(chan struct{}, readers),
 		work: make(chan job, groupLimit), quit: make(chan struct{}), done: make(chan struct{})}
 	if err = db.migrate(ctx); err == nil {
 		err = db.connect(ctx)
@@ -187,9 +191,26 @@ func (db *DB) connect(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		db.readers <- s
+		db.giveBack(s)
 	}
 	return nil
+}
+
+// take returns a session that nobody uses; there must be one.
+func (db *DB) take() *session {
+	db.idling.Lock()
+	defer db.idling.Unlock()
+	last := len(db.idle) - 1
+	s := db.idle[last]
+	db.idle = db.idle[:last]
+	return s
+}
+
+func (db *DB) giveBack(s *session) {
+	db.idling.Lock()
+	db.idle = append(db.idle, s)
+	db.idling.Unlock()
+	db.free <- struct{}{}
 }
 
 // BeforeCommit adds a function that runs once in every transaction in which [Tx.Mark] was called, after all else and right
@@ -348,15 +369,15 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	var s *session
 	select {
-	case s = <-db.readers:
+	case <-db.free:
 	case <-db.done:
 		return ErrClosed
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { db.readers <- s }()
+	s := db.take()
+	defer db.giveBack(s)
 	tx := &Tx{ctx: ctx, s: s, engine: db.engine}
 	if err := s.renew(context.WithoutCancel(ctx), db.engine); err != nil {
 		return fmt.Errorf("store: view: %w", err)
@@ -380,7 +401,8 @@ func (db *DB) Close() error {
 		<-db.done
 		db.writer.close()
 		for range readers { // waits for the Views that are under way
-			(<-db.readers).close()
+			<-db.free
+			db.take().close()
 		}
 		db.engine.closing(db.write)
 		err = errors.Join(db.read.Close(), db.write.Close())

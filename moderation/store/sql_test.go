@@ -25,7 +25,10 @@ var reviewed = map[string]string{
 	"moderation/store types.Replace(…)":             "the embedded schema",
 	"moderation/store only.ReplaceAllStringFunc(…)": "the embedded schema",
 	"moderation/store text.String()":                "a query that was looked at itself, its $1 written as ?",
-	"test/scale r.into":                             "a table and its columns, written in the source of what measures",
+	"archive a.from":                                "the tables of a search's arm, written where arms are added",
+	"archive a.conditions":                          "the conditions of a search's arm: constants and $n, written where arms are added",
+	"test/scale c.n":                                "a number: how many comments the measuring tool multiplies",
+	"test/scale c.latest":                           "numbers: the highest of each table that it multiplies",
 }
 
 // TestSQLIsWrittenByUs: every query in the program is put together from constants, numbers and placeholders. What anybody else wrote goes to

@@ -25,10 +25,11 @@ func main() {
 	svg := flag.String("svg", "", "where to draw the plot")
 	keep := flag.String("dir", "", "where to keep the books (default: a temporary folder, removed at the end)")
 	only := flag.String("measure", "", "measure the books in this folder, and print JSON: what the other processes are told")
+	page := flag.String("page", "", "with -measure: only this page")
 	flag.Parse()
 	var err error
 	if *only != "" {
-		err = printMeasured(context.Background(), *only)
+		err = printMeasured(context.Background(), *only, *page)
 	} else {
 		err = grow(context.Background(), *sizes, *keep, *svg)
 	}
@@ -47,7 +48,7 @@ func grow(ctx context.Context, sizes, dir, svg string) (err error) {
 		defer os.RemoveAll(dir)
 	}
 	var all []figures
-	fmt.Println("comments   filled in   database    start-up   memory   pages: median/longest ms")
+	fmt.Println("comments   filled in   database    start-up   memory   pages: median (cold–longest) ms")
 	for _, size := range strings.Split(sizes, ",") {
 		n, err := strconv.Atoi(size)
 		if err != nil || n < 1000 {
@@ -68,7 +69,7 @@ func grow(ctx context.Context, sizes, dir, svg string) (err error) {
 		f.Comments = n
 		fmt.Printf("%8d %11s %7.0f MB %7.0f ms %5.0f MB", n, filled.Round(time.Second), f.DatabaseMB, f.StartMS, f.MemoryMB)
 		for _, p := range f.Pages {
-			fmt.Printf("   %s %.1f/%.1f", p.Name, p.MedianMS, p.LongestMS)
+			fmt.Printf("   %s %.1f (%.1f–%.1f)", p.Name, p.MedianMS, p.ColdMS, p.LongestMS)
 		}
 		fmt.Println()
 		all = append(all, f)
@@ -79,10 +80,24 @@ func grow(ctx context.Context, sizes, dir, svg string) (err error) {
 	return os.WriteFile(svg, plot(all), 0o644)
 }
 
-// measuredApart measures in a process of its own, whose memory is that of the measured alone.
+// measuredApart measures in a process of its own, whose memory is that of the measured alone. What is cold is measured in a process for
+// each page.
 func measuredApart(folder string) (figures, error) {
-	var f figures
-	c := exec.Command(os.Args[0], "-measure", folder)
+	f, err := oneApart(folder, "")
+	for i := range f.Pages {
+		if err != nil {
+			break
+		}
+		var cold figures
+		if cold, err = oneApart(folder, f.Pages[i].Name); err == nil {
+			f.Pages[i].ColdMS = cold.Pages[0].ColdMS
+		}
+	}
+	return f, err
+}
+
+func oneApart(folder, page string) (f figures, err error) {
+	c := exec.Command(os.Args[0], "-measure", folder, "-page", page)
 	c.Stderr = os.Stderr
 	out, err := c.Output()
 	if err != nil {

@@ -19,11 +19,7 @@ import (
 	"go.uber.org/zap"
 
 	"takhojd/archive"
-	"takhojd/moderation"
 	"takhojd/moderation/console"
-	"takhojd/moderation/store"
-	"takhojd/platforms"
-	"takhojd/rules"
 )
 
 // figures is what was measured on books of one size.
@@ -38,120 +34,148 @@ type figures struct {
 }
 
 type pageFigures struct {
-	Name                string
-	MedianMS, LongestMS float64
+	Name string
+	// ColdMS is the first look, MedianMS and LongestMS are of those after it.
+	ColdMS, MedianMS, LongestMS float64
 }
 
-// looks is how often each page is asked for.
-const looks = 15
+// looks is how often each page is asked for when it is warm.
+const looks = 25
 
-func printMeasured(ctx context.Context, folder string) error {
-	f, err := measure(ctx, folder)
+// rare is a word of one copy of the seed alone: some hundred records have it, whatever the size. common is one that many records have.
+const rare, common = token + "1", "du"
+
+// asked are the pages that are measured.
+var asked = []struct{ name, path string }{{"queue", "/queue"}, {"bot", "/bot-hidden"}, {"questions", "/questions"}, {"search", "/archive?words=" + rare},
+	{"common", "/archive?words=" + common}, {"category", "/archive?category=threat"}, {"browse", "/archive"}, {"record", ""}, {"case", "/case/1"}, {"rules", "/rules"}, {"figures", "/figures"}}
+
+func printMeasured(ctx context.Context, folder, page string) error {
+	f, err := measure(ctx, folder, page)
 	if err != nil {
 		return err
 	}
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
-// measure opens the books as the program does, logs in, and asks for pages.
-func measure(ctx context.Context, folder string) (f figures, err error) {
+// measure opens the books in a folder as the program does, with nothing of the file in memory, and asks for the pages of that name, or for
+// all: once, and then again and again.
+func measure(ctx context.Context, folder, name string) (f figures, err error) {
+	if err := forget(filepath.Join(folder, books)); err != nil {
+		return f, err
+	}
 	began := time.Now()
-	db, err := store.Open(ctx, filepath.Join(folder, "takhojd.db"))
+	v, err := visit(ctx, folder)
 	if err != nil {
 		return f, err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	pages, err := consoleOn(db, filepath.Join(folder, "log.key"))
-	if err != nil {
-		return f, err
-	}
-	defer pages.Close()
-	server := httptest.NewServer(pages.Handler())
-	defer server.Close()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		return f, err
-	}
-	browser := &http.Client{Jar: jar}
-	if _, _, err := look(browser, server.URL+"/login"); err != nil {
-		return f, err
-	}
+	defer func() { err = errors.Join(err, v.end()) }()
 	f.StartMS = milliseconds(time.Since(began))
-	if err := console.NewAccounts(db).Add(ctx, "anna", "Anna Lind", console.Admin, ""); err != nil && !errors.Is(err, console.ErrAccountExists) {
+	if err := v.login(ctx); err != nil {
 		return f, err
 	}
-	link, err := pages.LoginLink(ctx, "anna")
-	if err != nil {
-		return f, err
-	}
-	response, err := browser.Post(server.URL+link, "", nil)
-	if err != nil {
-		return f, err
-	}
-	if err := response.Body.Close(); err != nil {
-		return f, err
-	}
-	for _, p := range []struct{ name, path string }{{"queue", "/queue"}, {"bot", "/bot-hidden"}, {"search", "/archive?words=v%C3%A4xthuset"},
-		{"common", "/archive?words=idiot"}, {"browse", "/archive"}, {"record", ""}, {"figures", "/figures"}} {
-		path := p.path
-		if p.name == "record" {
-			_, list, err := look(browser, server.URL+"/archive?words=v%C3%A4xthuset")
-			if err != nil {
-				return f, err
-			}
-			if path = string(regexp.MustCompile(`/archive/record/[0-9-]+`).Find(list)); path == "" {
-				return f, errors.New("the search found no record")
-			}
+	for _, p := range asked {
+		if name != "" && name != p.name {
+			continue
 		}
-		var times []time.Duration
-		for range looks {
-			took, _, err := look(browser, server.URL+path)
-			if err != nil {
-				return f, err
-			}
-			times = append(times, took)
+		page, err := v.measure(ctx, p.name, p.path)
+		if err != nil {
+			return f, err
 		}
-		slices.Sort(times)
-		f.Pages = append(f.Pages, pageFigures{p.name, milliseconds(times[looks/2]), milliseconds(times[looks-1])})
+		f.Pages = append(f.Pages, page)
 	}
-	size, err := db.Size(ctx)
+	size, err := v.house.db.Size(ctx)
 	f.DatabaseMB, f.MemoryMB = float64(size)/1e6, residentMB()
 	return f, err
 }
 
-// consoleOn is the console as `serve` has it, on one channel whose platform is not called.
-func consoleOn(db *store.DB, keyFile string) (*console.Server, error) {
-	key, err := archive.OpenKey(keyFile, "takhojd.scale")
+// visitor is a browser before a console of its own.
+type visitor struct {
+	house   *house
+	pages   *console.Server
+	server  *httptest.Server
+	browser *http.Client
+}
+
+// visit opens the books as the program does, and reads the first page.
+func visit(ctx context.Context, folder string) (*visitor, error) {
+	h, err := enter(ctx, folder)
 	if err != nil {
 		return nil, err
 	}
-	a, err := archive.New(db, key)
+	v := &visitor{house: h}
+	if v.pages, err = console.New(console.Config{DB: h.db, Desk: h.desk, Records: h.archive, Log: zap.NewNop()}); err != nil {
+		return nil, errors.Join(err, h.db.Close())
+	}
+	v.server = httptest.NewServer(v.pages.Handler())
+	jar, err := cookiejar.New(nil)
 	if err != nil {
 		return nil, err
 	}
-	policy, err := rules.Default()
-	if err != nil {
-		return nil, err
+	v.browser = &http.Client{Jar: jar}
+	_, _, err = v.look("/login")
+	return v, err
+}
+
+func (v *visitor) end() error {
+	v.server.Close()
+	v.pages.Close()
+	return v.house.db.Close()
+}
+
+// measure asks for a page: cold once, then warm.
+func (v *visitor) measure(ctx context.Context, name, path string) (f pageFigures, err error) {
+	if name == "record" {
+		found, err := v.house.archive.List(ctx, archive.Query{Words: rare, Limit: 1})
+		if err != nil || len(found) == 0 {
+			return f, errors.Join(err, errors.New("the search found no record"))
+		}
+		path = "/archive/record/" + found[0].ID
 	}
-	m, err := moderation.New(moderation.Config{DB: db, Archive: a, Policy: policy, Log: zap.NewNop(),
-		Channels: []platforms.Channel{{ID: channel, Platform: platforms.Facebook, Account: "1", Name: "Region Stockholm", ResponseTarget: 4 * time.Hour}}})
+	cold, _, err := v.look(path)
 	if err != nil {
-		return nil, err
+		return f, err
 	}
-	return console.New(console.Config{DB: db, Desk: m, Records: a, Log: zap.NewNop()})
+	var times []time.Duration
+	for range looks {
+		took, _, err := v.look(path)
+		if err != nil {
+			return f, err
+		}
+		times = append(times, took)
+	}
+	slices.Sort(times)
+	return pageFigures{name, milliseconds(cold), milliseconds(times[looks/2]), milliseconds(times[looks-1])}, nil
+}
+
+// login logs in by a link, and is not led on to a page: that would warm it.
+func (v *visitor) login(ctx context.Context) error {
+	if err := console.NewAccounts(v.house.db).Add(ctx, "anna", "Anna Lind", console.Admin, ""); err != nil && !errors.Is(err, console.ErrAccountExists) {
+		return err
+	}
+	link, err := v.pages.LoginLink(ctx, "anna")
+	if err != nil {
+		return err
+	}
+	once := *v.browser
+	once.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	response, err := once.Post(v.server.URL+link, "", nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 // look asks for a page and reads all of it.
-func look(browser *http.Client, address string) (time.Duration, []byte, error) {
+func (v *visitor) look(path string) (time.Duration, []byte, error) {
 	began := time.Now()
-	response, err := browser.Get(address)
+	response, err := v.browser.Get(v.server.URL + path)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", address, response.Status)
+		err = fmt.Errorf("%s: %s", path, response.Status)
 	}
 	return time.Since(began), body, err
 }
