@@ -148,12 +148,25 @@ func (m *echoes) forget(since time.Time) {
 type lately struct {
 	mu       sync.Mutex
 	channels map[string]*heard
+	terms    map[string]int64 // the terms of the leases under which this node judges now
 }
 
-// heard is what was said on one channel since a time.
+// heard is what was said on one channel since a time, as it was known under one term of the channel's lease.
 type heard struct {
 	since time.Time
+	term  int64
 	echoes
+}
+
+// under says that this node judges a channel under a term of its lease. What was remembered under another is read anew: somebody else has
+// judged in between.
+func (l *lately) under(channel string, term int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.terms == nil {
+		l.terms = map[string]int64{}
+	}
+	l.terms[channel] = term
 }
 
 // forget drops a channel: it is no longer with this node, or what was remembered was not kept.
@@ -167,7 +180,7 @@ func (l *lately) forget(channel string) {
 func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.channels[channel]; h != nil && !since.Before(h.since) {
+	if h := l.channels[channel]; h != nil && h.term == l.terms[channel] && !since.Before(h.since) {
 		h.echoes.forget(since)
 		return h, nil
 	}
@@ -175,6 +188,7 @@ func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, erro
 	if err != nil {
 		return nil, fmt.Errorf("what was said lately: %w", err)
 	}
+	h.term = l.terms[channel]
 	if l.channels == nil {
 		l.channels = map[string]*heard{}
 	}

@@ -141,17 +141,15 @@ func (l *leases) renew(ctx context.Context, names []string) (got []string, err e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, name := range d.kept {
-		if h := l.held[name]; h.term == d.terms[name] {
+		if h := l.held[name]; h != nil && h.term == d.terms[name] {
 			h.renewed = asked
 		} else { // it was with another in between
-			h.end()
-			delete(l.held, name)
+			l.end(name)
 			d.got = append(d.got, name)
 		}
 	}
 	for _, name := range d.given {
-		l.held[name].end()
-		delete(l.held, name) // it runs out by itself, when what is under way has ended
+		l.end(name) // it runs out by itself, when what is under way has ended
 	}
 	for _, name := range d.got {
 		l.held[name] = &lease{term: d.terms[name], renewed: asked}
@@ -259,14 +257,54 @@ func (l *leases) begin(ctx context.Context, name string) *lease {
 	return h
 }
 
+// end ends what runs for a channel. The caller holds mu.
+func (l *leases) end(name string) {
+	if h := l.held[name]; h != nil {
+		if h.end != nil {
+			h.end()
+		}
+		delete(l.held, name)
+	}
+}
+
+// fence makes sure, within the transaction that judges, that the channels are still with this node. All judge in turn, and so does whoever takes a
+// channel over: a node that was stopped in the middle of it and is woken commits nothing more there, and what it remembers of the channel is never
+// behind. It is one question for each channel of a batch, where there are several nodes.
+func (w *walk) fence(entries []inbox.Entry) error {
+	l := w.m.leases
+	if l.alone() {
+		return nil
+	}
+	asked := map[string]bool{}
+	for _, e := range entries {
+		name := e.Event.Comment.Ref.Channel
+		if _, known := w.m.channels[name]; !known || asked[name] {
+			continue
+		}
+		asked[name] = true
+		var term int64
+		err := w.tx.QueryRow(`SELECT term FROM leases WHERE name = $1 AND holder = $2`, name, l.node).Scan(&term)
+		if errors.Is(err, sql.ErrNoRows) {
+			l.mu.Lock()
+			l.end(name)
+			l.mu.Unlock()
+			return inbox.ErrElsewhere
+		}
+		if err != nil {
+			return fmt.Errorf("moderation: whose channel: %w", err)
+		}
+		w.m.lately.under(name, term)
+	}
+	return nil
+}
+
 // drop ends what could not be renewed in time.
 func (l *leases) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for name, h := range l.held {
 		if time.Since(h.renewed) > l.trusted() {
-			h.end()
-			delete(l.held, name)
+			l.end(name)
 			l.m.log.Warn("a channel is no longer with this node", zap.String("channel", name), zap.String("node", l.node))
 		}
 	}

@@ -224,6 +224,32 @@ func TestWhatIsForNobodyComesBeforePeople(t *testing.T) {
 	c.eventually("it is judged, and hidden", func() bool { return c.platform.hidden("c1") })
 }
 
+// A node that was stopped in the middle of judging, and is woken when its channel is with another, judges nothing more there; whoever has the channel
+// does.
+func TestAWokenNodeJudgesNothingOfWhatItLost(t *testing.T) {
+	c := gather(t, 1, "a")
+	c.eventually("the node has the channel", func() bool { return c.share()["a"] == 1 })
+	begun, goOn := c.held("fetch")
+	comment := platforms.Comment{Ref: platforms.Ref{Platform: platforms.Facebook, Channel: c.names[0], Comment: "c1"}, Post: "p1",
+		Author: platforms.Author{ID: "1"}, Text: insult, Posted: c.clock.now()}
+	e := c.put(comment, platforms.Added)
+	e.Incomplete = true
+	c.receive(e)
+	<-begun
+	c.exec(`UPDATE leases SET holder = 'other', term = term + 1, until = until + 60000000`)
+	goOn()
+	c.stops["a"]() // when what it was doing has ended
+	if c.number(`SELECT count(*) FROM inbox`) == 0 || c.number(`SELECT count(*) FROM decisions`) != 0 {
+		t.Error("what waits for another was judged")
+	}
+	c.exec(`DELETE FROM leases`) // the other is gone, too
+	c.join("b", c.clock.now)
+	c.eventually("whoever has the channel judges it", func() bool { return c.platform.hidden("c1") })
+	if n := c.number(`SELECT count(*) FROM decisions`); n != 1 {
+		t.Errorf("%d decisions", n)
+	}
+}
+
 // rests remembers for several nodes what platforms want left alone.
 type rests struct {
 	mu    sync.Mutex

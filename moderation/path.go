@@ -82,6 +82,9 @@ func (m *Moderator) unheard(entries []inbox.Entry) {
 
 func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 	express := ahead != nil
+	if err := w.fence(entries); err != nil {
+		return err
+	}
 	if express {
 		if err := w.first(entries); err != nil {
 			return err

@@ -44,6 +44,9 @@ type Config struct {
 // errDone says that an entry was taken off before, by another process that had its channel.
 var errDone = errors.New("inbox: the event was worked on before")
 
+// ErrElsewhere is what a work function returns for entries whose channel is with another process by now: they are that one's.
+var ErrElsewhere = errors.New("inbox: the channel is with another process by now")
+
 // Inbox is a table in the database and, in each process that works, one worker.
 type Inbox struct {
 	db   *store.DB
@@ -341,6 +344,9 @@ func (in *Inbox) next(ctx context.Context) (time.Time, error) {
 func (in *Inbox) fail(ctx context.Context, e Entry, cause error) (noted bool) {
 	if errors.Is(cause, errDone) {
 		return true // if it is only its batch that was worked on before, it still stands, and is handed over again
+	}
+	if errors.Is(cause, ErrElsewhere) {
+		return false
 	}
 	in.failed = true
 	pause := in.cfg.Backoff << min(e.Attempts, 20)

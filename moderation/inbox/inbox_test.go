@@ -85,6 +85,42 @@ func inOrderUntilDone(t *testing.T, db *store.DB, in *inbox.Inbox) {
 	}
 }
 
+// What turns out to be another process's is left as it is, however often.
+func TestWhatIsAnothersIsNoFailure(t *testing.T) {
+	onEach(t, func(t *testing.T, db *store.DB, in *inbox.Inbox) {
+		put(t, in, event("1"), event("2"))
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		tries := 0
+		go func() {
+			defer close(ended)
+			in.Run(ctx, func(_ context.Context, entries []inbox.Entry) error {
+				if tries++; tries <= 10 { // more than it may fail
+					return fmt.Errorf("judge: %w", inbox.ErrElsewhere)
+				}
+				return db.Update(context.Background(), func(tx *store.Tx) error {
+					for _, e := range entries {
+						if e.Attempts != 0 {
+							t.Errorf("%d attempts", e.Attempts)
+						}
+						if err := e.Done(tx); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			})
+		}()
+		await(t, "it is done", func() bool {
+			n := 1
+			must(t, db.View(context.Background(), func(tx *store.Tx) error { return tx.QueryRow(`SELECT count(*) FROM inbox`).Scan(&n) }))
+			return n == 0
+		})
+		cancel()
+		<-ended
+	})
+}
+
 func TestWhatFailsAgainAndAgainIsKeptAndHoldsUpNobody(t *testing.T) { onEach(t, poison) }
 
 func poison(t *testing.T, db *store.DB, in *inbox.Inbox) {

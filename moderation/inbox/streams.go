@@ -39,9 +39,10 @@ import (
 // what it would have named stands in the table, and the sweep finds it within two rounds ([StreamsConfig.Sweep]). It may name an event twice, or
 // one of another channel: the table knows what stands where, and nobody finishes it twice.
 
-// Near-duplicates, floods and strikes are not in Redis either, but in the database that all nodes share, and are counted within the transaction
-// that decides by them: a window in Redis could be lost, lag behind or be forged, and a comment be judged otherwise for it. What is in Redis beside
-// the streams decides only when a platform is called: package budget.
+// Near-duplicates, floods and strikes are not in Redis either, but in the database that all nodes share – and in the memory of the node that has the
+// channel, which knows what the database knows as long as it has it (moderation/lately.go). They are counted within the transaction that decides by
+// them: a window in Redis could be lost, lag behind or be forged, and a comment be judged otherwise for it. What is in Redis beside the streams
+// decides only when a platform is called: package budget.
 
 // Shards is how many streams an authority has. It is a constant: nodes that counted differently would read each other's streams in vain, and every
 // event would wait for the sweep. Of thirty channels one in five shares its shard; a node has at most so many connections that wait.
