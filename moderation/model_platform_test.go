@@ -244,7 +244,7 @@ func (w *world) CatchUp(ctx context.Context, since time.Time, sink func(context.
 }
 
 func (w *world) Capabilities() platforms.Capabilities {
-	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true, Mute: true, Report: true, CloseComments: true,
+	return platforms.Capabilities{ReplyLength: 2000, PrivateReplyWindow: 7 * 24 * time.Hour, Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true, Mute: true, Report: true, CloseComments: true,
 		HideEffectSV: "Döljs", HideEffectEN: "Hidden"}
 }
 

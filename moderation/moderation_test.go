@@ -49,7 +49,7 @@ type platform struct {
 }
 
 func newPlatform() *platform {
-	return &platform{comments: map[string]platforms.Comment{}, can: platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true,
+	return &platform{comments: map[string]platforms.Comment{}, can: platforms.Capabilities{ReplyLength: 2000, PrivateReplyWindow: 7 * 24 * time.Hour, Hide: true, Delete: true, Reply: true, PrivateReply: true,
 		Block: true, HideEffectSV: "Döljs", HideEffectEN: "Hidden"}}
 }
 

@@ -18,10 +18,6 @@ import (
 // and the adapter. Right before the platform is called, what is to be said becomes a record of its own: a draft that was taken back is
 // no record, and nothing that may have been read lacks one.
 
-// privateWindow is how long after it was posted a comment can be answered in private on Facebook and Instagram, and that once (Meta,
-// Private Replies).
-const privateWindow = 7 * 24 * time.Hour
-
 // Whether and how a comment can be answered, and why not in private where one might expect it.
 type answerable struct {
 	public, private bool
@@ -52,25 +48,13 @@ func (m *Moderator) answerable(tx *store.Tx, c *comment) (answerable, error) {
 	if err := tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND action = 'private-reply' AND state IN ('waiting', 'done')`, c.id).Scan(&said); err != nil {
 		return a, err
 	}
-	meta := c.ref.Platform == platforms.Facebook || c.ref.Platform == platforms.Instagram
 	switch {
 	case said > 0:
 		a.private, a.why = false, NotAgain
-	case meta && m.now().Sub(c.posted) > privateWindow:
+	case can.PrivateReplyWindow > 0 && m.now().Sub(c.posted) > can.PrivateReplyWindow:
 		a.private, a.why = false, NotLate
 	}
 	return a, nil
-}
-
-// LongestReply is how long an answer may be on a platform, in characters.
-func LongestReply(p platforms.Platform) int {
-	switch p {
-	case platforms.X: // without a subscription; an emoji counts for more, and then the platform says no
-		return 280
-	case platforms.Bluesky: // app.bsky.feed.post: 300 graphemes
-		return 300
-	}
-	return 2000 // the platforms take more, and nobody reads it
 }
 
 // mayReply refuses what can't be said to the comment.
@@ -86,8 +70,8 @@ func (w *walk) mayReply(c *comment, r Resolution) error {
 	default:
 		return fmt.Errorf("%w: %s is not said anything with", ErrInvalid, r.Action)
 	}
-	if !utf8.ValidString(r.Reply) || utf8.RuneCountInString(r.Reply) > LongestReply(c.ref.Platform) {
-		return fmt.Errorf("%w: an answer may have %d characters here", ErrInvalid, LongestReply(c.ref.Platform))
+	if longest := w.m.Capabilities(c.ref.Channel).ReplyLength; !utf8.ValidString(r.Reply) || utf8.RuneCountInString(r.Reply) > longest {
+		return fmt.Errorf("%w: an answer may have %d characters here", ErrInvalid, longest)
 	}
 	can, err := w.m.answerable(w.tx, c)
 	if err != nil {
@@ -97,7 +81,7 @@ func (w *walk) mayReply(c *comment, r Resolution) error {
 	case r.Private && can.why == NotAgain:
 		return fmt.Errorf("%w: the author has had a private answer", ErrInvalid)
 	case r.Private && can.why == NotLate:
-		return fmt.Errorf("%w: the platform takes private answers for seven days", ErrInvalid)
+		return fmt.Errorf("%w: the platform takes no private answers to what is that old", ErrInvalid)
 	case r.Private && !can.private:
 		return fmt.Errorf("%w: the platform takes no private answers here", ErrInvalid)
 	case !r.Private && (!can.public || r.Action.removes()):

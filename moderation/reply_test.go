@@ -385,7 +385,7 @@ func TestTheTemplatesThatComeAlong(t *testing.T) {
 		if err != nil || words.SV == "" || words.EN == "" || strings.Contains(words.SV, "!") && !strings.HasPrefix(words.SV, "Hej!") {
 			t.Errorf("%s: %+v %v", x.ID(), words, err)
 		}
-		if n := len([]rune(words.SV)); x.Use != moderation.UseRemoved && n > moderation.LongestReply(platforms.X) {
+		if n := len([]rune(words.SV)); x.Use != moderation.UseRemoved && n > 280 {
 			t.Errorf("%s has %d characters", x.ID(), n)
 		}
 	}

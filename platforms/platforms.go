@@ -178,7 +178,12 @@ type Capabilities struct {
 	Delete       bool `json:"delete"`
 	Reply        bool `json:"reply"`
 	PrivateReply bool `json:"private_reply"`
-	Block        bool `json:"block"`
+	// ReplyLength is how long an answer may be, in characters: what the platform takes, or less where it takes more than anybody reads.
+	// It is there where Reply or PrivateReply is.
+	ReplyLength int `json:"reply_length,omitempty"`
+	// PrivateReplyWindow is how long after it was posted a comment can be answered in private; zero: as long as it stands.
+	PrivateReplyWindow time.Duration `json:"private_reply_window,omitempty"`
+	Block              bool          `json:"block"`
 	// Mute is where an author can be muted: we no longer see them, everybody else does.
 	Mute bool `json:"mute,omitempty"`
 	// Report is where a comment can be reported to the platform's own moderators by its API.

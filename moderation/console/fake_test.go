@@ -455,7 +455,7 @@ func (d *fakeDesk) keep(kind string, content []byte) string {
 	return name
 }
 
-var everything = platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true,
+var everything = platforms.Capabilities{ReplyLength: 280, Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true,
 	HideEffectSV: "Döljs för alla utom författaren och dennes vänner.", HideEffectEN: "Hidden from all but its author and their friends."}
 
 // add makes a case of a text and evidence: pairs of what is found and the category.

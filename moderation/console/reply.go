@@ -97,7 +97,7 @@ func (view *caseView) Say(a saying) sayingView { return sayingView{view, a} }
 func (view secondView) Say(a *saying) sayingView { return sayingView{view.caseView, *a} }
 
 // Longest is how long an answer may be here, in characters.
-func (view *caseView) Longest() int { return moderation.LongestReply(view.Ref.Platform) }
+func (view *caseView) Longest() int { return view.Capabilities.ReplyLength }
 
 // sayOf reads from the form of a decision what is to be said with it, and to whom. What the comment can't be answered with is refused,
 // not left out: the person believes it said.
@@ -117,7 +117,7 @@ func sayOf(form url.Values, c moderation.Case, r *moderation.Resolution) error {
 		text = form.Get("reply-" + language)
 	}
 	r.Reply, r.Template = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n")), form.Get("template")
-	if longest := moderation.LongestReply(c.Ref.Platform); r.Reply == "" || !utf8.ValidString(r.Reply) || utf8.RuneCountInString(r.Reply) > longest {
+	if longest := c.Capabilities.ReplyLength; r.Reply == "" || !utf8.ValidString(r.Reply) || utf8.RuneCountInString(r.Reply) > longest {
 		return fmt.Errorf("%w: an answer has 1 to %d characters", errBadForm, longest)
 	}
 	if r.Private && !c.Private || !r.Private && !c.Public {

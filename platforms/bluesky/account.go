@@ -104,9 +104,12 @@ func host(address string) (string, error) {
 // Channel is the channel as configured.
 func (a *Account) Channel() platforms.Channel { return a.cfg.Channel }
 
+// replyLength is that of app.bsky.feed.post, which counts graphemes: never more than the characters that we count.
+const replyLength = 300
+
 // Capabilities says what Bluesky lets an account do with others' comments.
 func (a *Account) Capabilities() platforms.Capabilities {
-	return platforms.Capabilities{Hide: true, Reply: true, Block: true, Mute: true, Report: true, CloseComments: true,
+	return platforms.Capabilities{Hide: true, Reply: true, Block: true, Mute: true, Report: true, CloseComments: true, ReplyLength: replyLength,
 		HideEffectSV: "Flyttas till ”Dolda svar” under inlägget: alla kan fortfarande läsa det där, med ett klick",
 		HideEffectEN: "Moved to \"Hidden replies\" under the post: everyone can still read it there, one click away"}
 }

@@ -47,7 +47,7 @@ func NewInstagram(cfg Config) (*Instagram, error) {
 
 // Capabilities says what Instagram lets an account do with others' comments. There is no block and no private reply.
 func (p *Instagram) Capabilities() platforms.Capabilities {
-	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, CloseComments: true,
+	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, CloseComments: true, ReplyLength: replyLength,
 		HideEffectSV: "Döljs för allmänheten. Författaren kan fortfarande se den, och ingen kan svara på den",
 		HideEffectEN: "Hidden from the public. Its author may still see it, and nobody can answer it"}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	fb "github.com/huandu/facebook/v2"
 
@@ -36,9 +37,16 @@ func NewPage(cfg Config) (*Page, error) {
 // Channel is the channel as configured.
 func (p *Page) Channel() platforms.Channel { return p.cfg.Channel }
 
+// privateReplyWindow is Meta's: a comment can be answered in private within seven days, once (Messenger Platform, Private Replies).
+const privateReplyWindow = 7 * 24 * time.Hour
+
+// replyLength is ours, in characters: Facebook and Instagram take more, and nobody reads it.
+const replyLength = 2000
+
 // Capabilities says what Facebook lets a page do with others' comments.
 func (p *Page) Capabilities() platforms.Capabilities {
 	return platforms.Capabilities{Hide: true, Delete: true, Reply: true, PrivateReply: true, Block: true,
+		ReplyLength: replyLength, PrivateReplyWindow: privateReplyWindow,
 		HideEffectSV: "Döljs för alla utom författaren och dennes vänner",
 		HideEffectEN: "Hidden from everyone but the author and the author's friends"}
 }

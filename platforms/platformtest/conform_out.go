@@ -37,6 +37,9 @@ func capabilitiesInWords(s *site) {
 	if c.Hide && (c.HideEffectSV == "" || c.HideEffectEN == "") {
 		s.Error("it can hide, and does not say what that does")
 	}
+	if (c.Reply || c.PrivateReply) != (c.ReplyLength > 0) {
+		s.Errorf("it can answer %v, with %d characters", c.Reply, c.ReplyLength)
+	}
 	for name, promised := range map[string]bool{"mute": c.Mute, "report": c.Report, "close comments": c.CloseComments} {
 		able := false
 		switch name {
@@ -287,6 +290,12 @@ func replyInPublic(s *site) {
 	}
 	if got, err := s.adapter.Fetch(s.soon(), s.ref(id)); err != nil || !got.Own {
 		s.Errorf("our reply is not known as ours: %v", err)
+	}
+	long := strings.Repeat("å", s.adapter.Capabilities().ReplyLength)
+	id, err = s.adapter.Reply(s.soon(), s.ref(s.say("Hela listan?").ID), long)
+	s.must(err)
+	if got := s.there(id); got.Text != long {
+		s.Errorf("of the longest reply %d bytes are there", len(got.Text))
 	}
 }
 

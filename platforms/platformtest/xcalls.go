@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"takhojd/platforms"
 )
@@ -313,6 +314,9 @@ func (x *xFront) reply(c *xCall) (any, *xProblem) {
 	var text string
 	if json.Unmarshal(c.body["text"], &text) != nil || text == "" || c.id == "" {
 		return nil, xInvalid("$.text: is missing but it is required")
+	}
+	if utf8.RuneCountInString(text) > 280 {
+		return nil, xForbidden("Your Tweet text is too long.")
 	}
 	post, parent := c.id, ""
 	if k, _, ok := x.find(c.id); ok {

@@ -132,9 +132,12 @@ func checkID(id string) error {
 // Channel is the channel as configured.
 func (a *Account) Channel() platforms.Channel { return a.cfg.Channel }
 
+// replyLength is X's, in characters, without a subscription. An emoji counts for more, and then the platform says no.
+const replyLength = 280
+
 // Capabilities says what X lets an account do with others' posts.
 func (a *Account) Capabilities() platforms.Capabilities {
-	return platforms.Capabilities{Hide: true, Reply: true, Mute: true, HidesUntold: true,
+	return platforms.Capabilities{Hide: true, Reply: true, Mute: true, HidesUntold: true, ReplyLength: replyLength,
 		HideEffectSV: "Flyttas undan: syns ännu för den som trycker på ”Visa dolda svar”, och på författarens egen sida",
 		HideEffectEN: "Moved aside: still seen by whoever opens “Show hidden replies”, and on the author's own page"}
 }
