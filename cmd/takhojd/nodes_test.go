@@ -40,6 +40,21 @@ func balancer(t *testing.T, nodes []string) string {
 type node struct {
 	args    []string
 	process *process
+	wakes   time.Time // when it is to be woken; zero: it is not stopped
+}
+
+// stop stops it for some time, while the others go on.
+func (n *node) stop(d time.Duration) {
+	_ = n.process.cmd.Process.Signal(syscall.SIGSTOP)
+	n.wakes = time.Now().Add(d)
+}
+
+// wake lets it go on if its time has come. What it was doing it goes on with, as if no time had passed.
+func (n *node) wake(at time.Time) {
+	if !n.wakes.IsZero() && !at.Before(n.wakes) {
+		_ = n.process.cmd.Process.Signal(syscall.SIGCONT)
+		n.wakes = time.Time{}
+	}
 }
 
 func (n *node) start(t *testing.T, ready string) {
@@ -91,10 +106,22 @@ func (h *harmed) count() {
 	h.added += n
 }
 
-// harm lets it forget everything, die and come back, or stand still for a while.
+// full lets it have no room, or room again.
+func (h *harmed) full(memory string) {
+	h.t.Helper()
+	if err := h.client.ConfigSet(h.t.Context(), "maxmemory", memory).Err(); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// harm lets it forget everything, die and come back, stand still or be full for a while.
 func (h *harmed) harm(chance *rand.Rand) {
 	h.t.Helper()
-	switch chance.IntN(4) {
+	switch chance.IntN(5) {
+	case 2:
+		h.full("1")
+		time.Sleep(time.Duration(chance.IntN(2000)) * time.Millisecond)
+		h.full("0")
 	case 0:
 		h.count()
 		h.control("kill")
@@ -151,21 +178,32 @@ func TestSeveralProcesses(t *testing.T) {
 		n.start(t, `"listening"`)
 	}
 	chance := rand.New(rand.NewPCG(1, 2))
+	stops := 0
 	for range rounds {
 		time.Sleep(time.Duration(chance.IntN(900)) * time.Millisecond) // a random moment: the one place where that is the point
+		for _, n := range nodes {
+			n.wake(time.Now())
+		}
 		if streams != nil && chance.IntN(3) == 0 {
 			streams.harm(chance)
 			continue
 		}
 		n := nodes[chance.IntN(len(nodes))]
-		if chance.IntN(4) == 0 { // stopped for longer than a lease, and woken
-			_ = n.process.cmd.Process.Signal(syscall.SIGSTOP)
-			time.Sleep(3 * time.Second)
-			_ = n.process.cmd.Process.Signal(syscall.SIGCONT)
-			continue
+		switch {
+		case !n.wakes.IsZero():
+		case chance.IntN(4) == 0: // for a lease and a half, or for four: a minute by the leases of fifteen seconds that there are in life
+			n.stop(time.Duration(3+5*chance.IntN(2)) * time.Second)
+			stops++
+		default:
+			n.process.kill()
+			n.start(t, `"listening"`)
 		}
-		n.process.kill()
-		n.start(t, `"listening"`)
+	}
+	for _, n := range nodes {
+		n.wake(n.wakes)
+	}
+	if stops < 3 {
+		t.Errorf("%d processes were stopped: another seed", stops)
 	}
 	state := s.await("all is decided and done", 3*time.Minute, func(state platformtest.State) bool {
 		return state.Played && s.known(state) && s.waiting() == 0
