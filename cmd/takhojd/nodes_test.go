@@ -202,8 +202,8 @@ func TestSeveralProcesses(t *testing.T) {
 	for _, n := range nodes {
 		n.wake(n.wakes)
 	}
-	if stops < 3 {
-		t.Errorf("%d processes were stopped: another seed", stops)
+	if stops == 0 {
+		t.Error("no process was stopped: take another seed")
 	}
 	state := s.await("all is decided and done", 3*time.Minute, func(state platformtest.State) bool {
 		return state.Played && s.known(state) && s.waiting() == 0
