@@ -104,8 +104,9 @@ func (l *leases) run(ctx context.Context, names []string, serve func(ctx context
 		}
 		l.m.outbox.recall(ctx, got) // before anything is done there
 		for _, name := range got {
-			h := l.begin(ctx, name)
-			wg.Go(func() { serve(h.ctx, name) })
+			if held := l.begin(ctx, name); held != nil {
+				wg.Go(func() { serve(held, name) })
+			}
 		}
 		l.drop()
 		select {
@@ -247,14 +248,17 @@ func (l *leases) share(tx *store.Tx, now time.Time, channels int) (int, error) {
 	return (channels + nodes - 1) / nodes, err
 }
 
-// begin opens the context in which a channel that was just taken is served.
-func (l *leases) begin(ctx context.Context, name string) *lease {
+// begin opens the context in which a channel that was just taken is served; nil when it was lost already.
+func (l *leases) begin(ctx context.Context, name string) context.Context {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	h := l.held[name]
+	if h == nil {
+		return nil
+	}
 	h.ctx, h.end = context.WithCancel(ctx)
 	l.m.log.Info("a channel is with this node", zap.String("channel", name), zap.String("node", l.node), zap.Int64("term", h.term))
-	return h
+	return h.ctx
 }
 
 // end ends what runs for a channel. The caller holds mu.
