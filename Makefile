@@ -2,7 +2,7 @@
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help test fmt vet words race test-postgres test-redis test-nodes test-console test-bluesky test-x-contract test-deploy bench fuzz demo build pictures
+.PHONY: help test fmt vet words race test-postgres test-redis test-nodes test-console test-bluesky test-x-contract test-deploy bench figures fuzz demo build pictures
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -65,6 +65,9 @@ test-deploy: build ## containers, Kubernetes, units, alerts and the dashboard, b
 
 bench: ## judge, commit and path; figures of a machine, not a verdict
 	$(GO) test -run '^$$' -bench . -benchmem ./rules/... ./archive ./moderation ./platforms/facebook
+
+figures: ## comments a second on SQLite, and on PostgreSQL with Redis, beside the bare disk, in one run of some minutes
+	TAKHOJD_TEST_POSTGRES_FSYNC=on sh test/postgres/with sh test/redis/with sh test/figures/run
 
 fuzz: ## a minute of each fuzz target
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
