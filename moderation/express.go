@@ -47,6 +47,9 @@ func newExpress(m *Moderator) *express {
 
 // take returns nil when what came is durable and decided, errByInbox when it is neither.
 func (x *express) take(events []platforms.Event, received time.Time) error {
+	if len(events) > expressBatch { // a full reading's: others wait for the writer, too
+		return errByInbox
+	}
 	for _, e := range events {
 		ref := e.Comment.Ref
 		if e.Incomplete || x.m.leases.holds(context.Background(), ref.Channel) == nil {
