@@ -57,6 +57,8 @@ type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*statement
+	// statements counts what was run.
+	statements int
 }
 
 // statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come.
@@ -84,6 +86,7 @@ const mostStatements = 300
 
 // statement returns the prepared statement of a query; nil when it is to be run as it is.
 func (s *session) statement(ctx context.Context, e engine, query string) (*statement, error) {
+	s.statements++
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
 	}
@@ -331,6 +334,10 @@ func (db *DB) commit(group []job) {
 			results[i] = db.engine.explain(err)
 		}
 		j.done <- results[i]
+	}
+	if p, ok := db.engine.(*postgres); ok && err == nil {
+		p.committed(context.Background(), db.writer.conn, db.writer.statements)
+		db.writer.statements = 0
 	}
 }
 

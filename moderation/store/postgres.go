@@ -18,6 +18,8 @@ import (
 type postgres struct {
 	address string
 	schema  string
+	// statements is how many the writer has run, counted how often the tables were counted anew. Only the writer's goroutine uses them.
+	statements, counted int
 }
 
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
@@ -48,9 +50,12 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 	// A commit is on disk when it says so, whatever the server's default.
 	config.RuntimeParams["synchronous_commit"] = "on"
 	config.RuntimeParams["timezone"] = "UTC"
+	config.RuntimeParams["jit"] = "off" // to compile a query takes longer than to answer any of ours
+	read = stdlib.OpenDB(*config)
+	// All that the writer asks has an index. A plan from when a table was small reads it whole, and PostgreSQL keeps to it while a storm fills the table.
+	config.RuntimeParams["enable_seqscan"] = "off"
 	write = stdlib.OpenDB(*config)
 	write.SetMaxOpenConns(1)
-	read = stdlib.OpenDB(*config)
 	if err := write.PingContext(ctx); err != nil {
 		return nil, nil, errors.Join(err, write.Close(), read.Close())
 	}
@@ -94,6 +99,21 @@ func (p *postgres) beginWriting() []string { return []string{"BEGIN", p.lock()} 
 
 func (p *postgres) lock() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", writersLock, p.schema)
+}
+
+// countAgain is after how many statements of this process the tables' sizes are told to PostgreSQL: what it planned while they were empty goes by
+// the wrong index, and its own counting comes a minute later, in which a storm may have filled them.
+var countAgain = []int{500, 4_000, 32_000, 256_000}
+
+const counting = "ANALYZE comments, revisions, history, decisions, fingerprints, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
+
+// committed counts what the writer has done.
+func (p *postgres) committed(ctx context.Context, writer *sql.Conn, statements int) {
+	p.statements += statements
+	if p.counted < len(countAgain) && p.statements >= countAgain[p.counted] {
+		p.counted++
+		_, _ = writer.ExecContext(ctx, counting) // if it fails, the plans stay as they were
+	}
 }
 
 func (p *postgres) places(query string) (string, []int) { return query, nil }
