@@ -164,6 +164,7 @@ func newDetectors(lists []list) (*detectors, error) {
 			return nil, fmt.Errorf("read list %s: %w", l.name, err)
 		}
 	}
+	d.cues.seal()
 	for e164 := range d.phones {
 		if rest, swedish := strings.CutPrefix(e164, "46"); swedish {
 			if n, ok := d.phone([]byte("0"+rest), false); ok && n == e164 {

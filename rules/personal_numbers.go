@@ -628,17 +628,17 @@ func (r *reading) calls(i int) bool {
 	return false
 }
 
-// swedishPlan is what libphonenumber said of Swedish numbers: whether one that is dialled with 0, the four digits after it and so many in all can
-// be dialled. The plan tells them apart by no more (TestSwedishPlan), and to be asked anew costs more than to judge a comment.
+// swedishPlan is what libphonenumber said of Swedish numbers: whether one that begins with four digits, after the 0 or +46, and has so many
+// can be dialled. The plan tells numbers apart by no more (TestSwedishPlan), and to ask anew costs more than to judge a comment.
 type swedishPlan [10_000]atomic.Uint32 // two bits for each length: whether it has been asked, and what it said
 
-// ask tells whether the number can be dialled. It asks libphonenumber by dialled when it has not been asked before.
-func (p *swedishPlan) ask(digits []byte, dialled func() bool) bool {
+// ask tells whether the number can be dialled. It asks libphonenumber by dialled when nobody has asked of such a number before.
+func (p *swedishPlan) ask(number []byte, dialled func() bool) bool {
 	at := 0
-	for _, c := range digits[1:5] {
+	for _, c := range number[:4] {
 		at = 10*at + int(c-'0')
 	}
-	shift := 2 * len(digits)
+	shift := 2 * len(number)
 	said := p[at].Load() >> shift & 3
 	if said == 0 {
 		if said = 1; dialled() {
@@ -651,13 +651,17 @@ func (p *swedishPlan) ask(digits []byte, dialled func() bool) bool {
 
 // dial is phone, by what is remembered of Swedish numbers.
 func (d *detectors) dial(digits []byte, abroad bool) (string, bool) {
-	if abroad || len(digits) < 8 || len(digits) > 15 || digits[0] != '0' || digits[1] == '0' {
+	number, swedish := bytes.CutPrefix(digits, []byte("0"))
+	if abroad {
+		number, swedish = bytes.CutPrefix(digits, []byte("46"))
+	}
+	if !swedish || len(number) < 7 || len(number) > 14 || number[0] == '0' {
 		return d.phone(digits, abroad)
 	}
-	if !d.plan.ask(digits, func() bool { _, ok := d.phone(digits, abroad); return ok }) {
+	if !d.plan.ask(number, func() bool { _, ok := d.phone(digits, abroad); return ok }) {
 		return "", false
 	}
-	return "46" + string(digits[1:]), true
+	return "46" + string(number), true
 }
 
 // phone gives the number as E.164 without its plus, if it can be dialled.

@@ -464,7 +464,8 @@ func FuzzDetectors(f *testing.F) {
 	})
 }
 
-// TestSwedishPlan: whether a Swedish number can be dialled depends on its first five digits and its length alone, as is remembered of it.
+// TestSwedishPlan: whether a Swedish number can be dialled depends on its first four digits and its length alone, as is remembered of it, and
+// not on whether it is dialled from abroad.
 func TestSwedishPlan(t *testing.T) {
 	d := testDetectors(t)
 	random := rand.New(rand.NewPCG(1, 2))
@@ -476,10 +477,14 @@ func TestSwedishPlan(t *testing.T) {
 		if digits[1] == '0' {
 			digits[1] = '7'
 		}
-		for range 3 {
-			number, ok := d.dial(digits, false)
-			if want, is := d.phone(digits, false); number != want || ok != is {
-				t.Fatalf("%s: %q, %t; want %q, %t", digits, number, ok, want, is)
+		for i := range 4 {
+			dialled, abroad := digits, i%2 == 1
+			if abroad {
+				dialled = append([]byte("46"), digits[1:]...)
+			}
+			number, ok := d.dial(dialled, abroad)
+			if want, is := d.phone(dialled, abroad); number != want || ok != is {
+				t.Fatalf("%s, abroad %t: %q, %t; want %q, %t", dialled, abroad, number, ok, want, is)
 			}
 			for i := 5; i < len(digits); i++ {
 				digits[i] = byte('0' + random.IntN(10))

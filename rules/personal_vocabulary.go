@@ -144,22 +144,26 @@ var offices = []string{"läkare", "läkaren", "överläkare", "doktor", "doktorn
 	"pojke", "pojken", "flicka", "flickan", "unge", "ungen", "föreståndare", "föreståndaren", "grannfru", "grannfrun", "skepparen", "captain", "lady",
 	"entreprenören", "ägaren", "patienten", "patient", "eleven", "elev", "pensionären", "personalen", "anställde", "anställda", "värden", "värd"}
 
-// cueTable is what find looks every word up in: a table of hashes, so that one probe or two tell that a word is nothing special.
+// cueTable is what find looks every word up in: a table of hashes, so that one probe or two tell what a word is. It is small enough to stay in
+// the processor's cache.
 type cueTable struct {
-	slots []slot // a power of two, and no word far from its place
+	// slots are open: one holds the upper bits of a word's hash, and in the lower ones which of kinds the word is of; 0 is empty.
+	slots []uint64
 	shift uint
+	kinds []wordCue // all that words may be; the first is nothing special
 	// numbers are the digits of the number words; a word's number is an index in it, plus 1.
 	numbers []string
+	words   map[string]wordCue // until the table is made of them
 }
 
-type slot struct {
-	hash   text.Hash
+// wordCue is what is known of a word.
+type wordCue struct {
 	cues   cues
 	number uint16
 }
 
 func newCueTable() *cueTable {
-	v := &cueTable{slots: make([]slot, 1<<13), shift: 64 - 13}
+	v := &cueTable{words: make(map[string]wordCue)}
 	for c, words := range cueWords {
 		v.add(words, c)
 	}
@@ -168,57 +172,50 @@ func newCueTable() *cueTable {
 	return v
 }
 
-// place is where a word of this hash stands, if the slot is not taken by another.
-func (v *cueTable) place(h text.Hash) int { return int(h.Spread() >> v.shift) }
+// kindBits are how many bits of a slot say what kind of word it is.
+const kindBits = 16
 
 // look gives what is known of the word with this hash.
 func (v *cueTable) look(h text.Hash) (cues, uint16) {
-	slots, last := v.slots, len(v.slots)-1
-	for i := v.place(h); ; i = (i + 1) & last {
-		switch s := &slots[i&last]; s.hash {
-		case h:
-			return s.cues, s.number
-		case 0:
-			return 0, 0
-		}
-	}
+	at, _ := v.find(h)
+	k := &v.kinds[v.slots[at]&(1<<kindBits-1)]
+	return k.cues, k.number
 }
 
-// slot gives the place of a word, made if need be.
-func (v *cueTable) slot(w string) *slot {
-	h, last, used := text.HashOf(w), len(v.slots)-1, 0
-	i := v.place(h)
-	for v.slots[i].hash != 0 && v.slots[i].hash != h {
-		i, used = (i+1)&last, used+1
+// find gives the slot of the word with this hash, or the empty one where it would stand, and what the slot has of the hash.
+func (v *cueTable) find(h text.Hash) (at int, tag uint64) {
+	x, last := h.Spread(), len(v.slots)-1
+	tag = x << kindBits
+	for at = int(x >> v.shift); v.slots[at] != 0 && v.slots[at]&^(1<<kindBits-1) != tag; at = (at + 1) & last {
 	}
-	if used > 8 {
-		v.grow()
-		return v.slot(w)
-	}
-	v.slots[i].hash = h
-	return &v.slots[i]
+	return at, tag
 }
 
-func (v *cueTable) grow() {
-	old := v.slots
-	*v = cueTable{make([]slot, 2*len(old)), v.shift - 1, v.numbers}
-	last := len(v.slots) - 1
-	for _, s := range old {
-		if s.hash == 0 {
-			continue
-		}
-		i := v.place(s.hash)
-		for v.slots[i].hash != 0 {
-			i = (i + 1) & last
-		}
-		v.slots[i] = s
+// seal makes the table of the words added, at most half full.
+func (v *cueTable) seal() {
+	size := 2
+	for v.shift = 63; size < 2*len(v.words); v.shift-- {
+		size *= 2
 	}
+	v.slots, v.kinds = make([]uint64, size), make([]wordCue, 1)
+	kinds := make(map[wordCue]int)
+	for w, k := range v.words {
+		if kinds[k] == 0 {
+			kinds[k] = len(v.kinds)
+			v.kinds = append(v.kinds, k)
+		}
+		at, tag := v.find(text.HashOf(w))
+		v.slots[at] = tag | uint64(kinds[k])
+	}
+	v.words = nil
 }
 
 // add gives words, in lower case and with spaces between, a cue.
 func (v *cueTable) add(words string, c cues) {
 	for _, w := range strings.Fields(words) {
-		v.slot(w).cues |= c
+		k := v.words[w]
+		k.cues |= c
+		v.words[w] = k
 	}
 }
 
@@ -226,7 +223,9 @@ func (v *cueTable) add(words string, c cues) {
 func (v *cueTable) addNumbers() {
 	set := func(w, digits string) {
 		v.numbers = append(v.numbers, digits)
-		v.slot(w).number = uint16(len(v.numbers))
+		k := v.words[w]
+		k.number = uint16(len(v.numbers))
+		v.words[w] = k
 	}
 	ones := [10]string{"noll nolla nollan zero", "ett etta ettan one", "två tvåa tvåan two", "tre trea trean three", "fyra fyran four", "fem femma femman five",
 		"sex sexa sexan six", "sju sjua sjuan seven", "åtta åttan eight", "nio nia nian nie nine"}

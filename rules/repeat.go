@@ -81,7 +81,7 @@ type printer struct {
 
 var (
 	printers = sync.Pool{New: func() any { return new(printer) }}
-	noCues   = &cueTable{slots: make([]slot, 1), shift: 64}
+	noCues   = func() *cueTable { v := new(cueTable); v.seal(); return v }()
 	// permutations are the odd multipliers of the 64 hash functions.
 	permutations = func() (p [64]uint64) {
 		x := uint64(0x9E3779B97F4A7C15)
