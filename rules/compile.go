@@ -457,17 +457,27 @@ func (v *vocabulary) gate(p *pattern) {
 
 // index notes for each class which patterns to try when a comment has it: each pattern under its rarest class that it needs.
 func (p *Policy) index(v *vocabulary) {
-	p.byClass, p.options = make([][]trigger, len(v.numbers)), v.options
+	byClass := make([][]trigger, len(v.numbers))
+	p.options = v.options
 	for i := range p.rules {
 		for j, pat := range p.rules[i].find {
 			if len(pat.needs) == 0 {
 				continue // a pattern that needs nothing matches nothing
 			}
 			rarest := pat.needs[0]
-			p.byClass[rarest] = append(p.byClass[rarest], trigger{int32(i), int32(j), pat.rarest})
-			p.triggers.add(rarest)
+			t := trigger{rule: int32(i), find: int32(j)}
+			for k := range t.with {
+				t.with[k] = uint16(pat.needs[min(k+1, len(pat.needs)-1)])
+			}
+			byClass[rarest] = append(byClass[rarest], t)
+			p.triggered.add(rarest)
 		}
 	}
+	for _, triggers := range byClass {
+		p.first = append(p.first, uint32(len(p.triggers)))
+		p.triggers = append(p.triggers, triggers...)
+	}
+	p.first = append(p.first, uint32(len(p.triggers)))
 }
 
 // commonCost is what a class of common words costs: more than any class of rare ones.

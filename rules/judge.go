@@ -23,8 +23,9 @@ type judge struct {
 	sets      sets
 	special   specialSets
 	rules     []compiled
-	byClass   [][]trigger      // by class: what to try when it is in a comment
-	triggers  classSet         // the classes that byClass has
+	triggers  []trigger        // what to try when a class is in a comment, by class
+	first     []uint32         // the triggers of class c: triggers[first[c]:first[c+1]]
+	triggered classSet         // the classes that have such
 	options   map[int]classSet // of the numbers that stand for any one of several classes, which
 	unused    []string         // classes that no pattern names
 	byName    map[string][]int // rules by what they detect
@@ -64,7 +65,8 @@ type compiled struct {
 // trigger is a pattern to try: the rule's number and which of its patterns.
 type trigger struct {
 	rule, find int32
-	rarest     [4]uint16 // of the pattern's needs: they stand here so that to try in vain costs no look at the pattern
+	// with are the rarest of the classes that the pattern needs beside: they stand here so that to try in vain costs no look at it.
+	with [4]uint16
 }
 
 // scratch is the memory of one judgement, used again by later ones.
@@ -161,10 +163,11 @@ func (p *Policy) read(s *scratch, text string) {
 func (p *Policy) matchRules(s *scratch) {
 	l := &s.lattice
 	for i, word := range l.all {
-		for word &= p.triggers[i]; word != 0; word &= word - 1 {
+		for word &= p.triggered[i]; word != 0; word &= word - 1 {
 			c := i<<6 + bits.TrailingZeros64(word)
-			for i := range p.byClass[c] {
-				if t := &p.byClass[c][i]; l.all.hasFour(&t.rarest) {
+			triggers := p.triggers[p.first[c]:p.first[c+1]]
+			for i := range triggers {
+				if t := &triggers[i]; l.all.hasFour(&t.with) {
 					p.try(s, t, c)
 				}
 			}

@@ -61,7 +61,7 @@ func (f *Folded) lookAt(i int) {
 
 // beside returns the signs right before and after a word that may be letters of it: $vin, fitt@.
 func (f *Folded) beside(p *place) (before, after byte) {
-	if p.start > 0 {
+	if p.start > 0 && f.buf[p.start-1] != ' ' {
 		if c := f.buf[p.start-1]; c == '$' || c == '|' {
 			before = c
 		}

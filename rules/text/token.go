@@ -82,14 +82,17 @@ func (f *Folded) tokenise() {
 			i++
 			continue
 		}
-		c, w := f.classOf(i)
+		c, w := cLetter, 1
+		if f.buf[i]-'a' > 'z'-'a' {
+			c, w = f.classOf(i)
+		}
 		switch c {
 		case cLetter, cDigit:
 			i = f.word(i, i, kind, gap)
 			gap, kind = 0, Word
 			continue
 		case cSymbol:
-			f.add(Token{Kind: Symbol, Before: gap}, place{start: int32(i), end: int32(i + w)})
+			f.add(Symbol, gap, place{start: int32(i), end: int32(i + w)}, 0, false)
 			gap = 0
 		default:
 			kind = Word
@@ -147,7 +150,7 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 	}
 	f.from = from
 	end, hash, letters := f.scan(from, &p.marks)
-	if kind == Word {
+	if kind == Word && end < len(f.buf) && f.buf[end] != ' ' {
 		if e := f.link(start, end); e > 0 {
 			end, kind = e, Link
 		}
@@ -156,7 +159,7 @@ func (f *Folded) word(start, from int, kind Kind, gap Gap) int {
 		kind = Number
 	}
 	p.end = int32(end)
-	f.add(Token{Kind: kind, Before: gap, Hash: hash, Letters: letters && kind != Link && start == from}, p)
+	f.add(kind, gap, p, hash, letters && kind != Link && start == from)
 	return end
 }
 
@@ -426,9 +429,9 @@ func topDomain(s string) bool {
 	return false
 }
 
-// add appends a token, and notes what asks for a second look.
-func (f *Folded) add(made Token, p place) {
-	f.tokens = append(f.tokens, made)
+// add appends a token, and notes what asks for a second look. Of a token of letters the hash is known.
+func (f *Folded) add(kind Kind, gap Gap, p place, hash Hash, letters bool) {
+	f.tokens = append(f.tokens, Token{Kind: kind, Before: gap, Hash: hash, Letters: letters})
 	t := &f.tokens[len(f.tokens)-1]
 	t.Span, t.Disguise = f.span(p.start, p.end)
 	t.Text = f.str(p.start, p.end)
@@ -436,8 +439,10 @@ func (f *Folded) add(made Token, p place) {
 		p.marks |= joined
 	}
 	if t.Kind == Word || t.Kind == Hashtag || t.Kind == Mention {
-		if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
-			p.marks &^= hasDouble // names: Aas, Meena
+		if f.original[t.Span.Start]-'a' > 'z'-'a' {
+			if t.Title, t.Upper = capitals(f.original[t.Span.Start:t.Span.End]); t.Title && !t.Upper {
+				p.marks &^= hasDouble // names: Aas, Meena
+			}
 		}
 		if p.marks&(hasStar|hasColon) != 0 {
 			t.trim(p.marks)
