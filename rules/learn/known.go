@@ -18,17 +18,21 @@ type Known struct {
 // knownWord is a word that a token may be.
 type knownWord struct {
 	hash  uint32
-	grams int32 // how many n-grams it has
+	grams uint16 // how many n-grams it has
+	sum   int16  // what violates has of it: see knownTable.words
 }
 
 // knownTable is what a table holds of the known words and classes.
 type knownTable struct {
 	*table
-	// words has a row for each known word: the sum of its n-grams, of itself, and of itself after nothing but a space.
+	// words has a row for each known word: the sum of its n-grams, of itself, and of itself after nothing but a space. Those of violates,
+	// which is asked of every comment, stand in knownWord.
 	words []int16
 	// signs has a row for each class, and pairs one for each class after each: those of a class lie side by side, so that the
 	// processor's cache has room for what a comment asks for.
 	signs, pairs []int8
+	// quads is pairs for a table of at most four rows: a row's weights and 128 in a byte each, so that all are added at once.
+	quads []uint32
 }
 
 // spaced stands for a gap with nothing but a space in it, or nothing at all.
@@ -51,11 +55,12 @@ func (m *Model) Know(words []string, signs []uint32) *Known {
 	for i, s := range words {
 		h := hashOf(&text.Token{Kind: text.Word, Text: s})
 		n := grams(w.buf[:], s)
-		k.words[i] = knownWord{h, int32(n)}
 		for _, t := range tables {
 			t.know(i, h, w.buf[:n])
 		}
+		k.words[i] = knownWord{h, uint16(n), k.violates.words[i]}
 	}
+	k.violates.words = nil
 	return k
 }
 
@@ -77,10 +82,18 @@ func (t *knownTable) know(i int, h uint32, grams []uint32) {
 
 // pair works out the classes in their order.
 func (t *knownTable) pair(signs []uint32) {
-	t.pairs = make([]int8, 0, len(signs)*len(signs)*len(t.bias))
 	for _, x := range signs {
 		for _, y := range signs {
-			t.pairs = append(t.pairs, t.at(pairFeature(x, y))...)
+			row := t.at(pairFeature(x, y))
+			if len(row) == 1 || len(row) > 4 {
+				t.pairs = append(t.pairs, row...)
+				continue
+			}
+			quad := uint32(0)
+			for c, w := range row {
+				quad |= uint32(int(w)+128) << (8 * c)
+			}
+			t.quads = append(t.quads, quad)
 		}
 	}
 }
@@ -99,17 +112,40 @@ func (t *knownTable) onePairs(a, b []uint32) (sum int32) {
 
 // addPairs is [table.addPairs] for classes by number.
 func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
+	if t.quads != nil {
+		t.addQuads(a, b, sums)
+		return
+	}
 	n, rows := len(t.signs), len(sums)
 	for _, x := range a {
 		after := t.pairs[int(x)*n:][:n]
 		for _, y := range b {
-			row := after[int(y)*rows:][:rows]
-			for c := range sums {
-				sums[c] += int32(row[c])
+			for c, w := range after[int(y)*rows:][:rows] {
+				sums[c] += int32(w)
 			}
 		}
 	}
 }
+
+// addQuads adds the bytes of quads, two in each half of a word: mostSigns by mostSigns of them have just room in 16 bits each.
+func (t *knownTable) addQuads(a, b []uint32, sums []int32) {
+	n := len(t.signs) / len(t.bias)
+	var even, odd uint32
+	for _, x := range a {
+		after := t.quads[int(x)*n:][:n]
+		for _, y := range b {
+			q := after[y]
+			even, odd = even+q&0x00FF00FF, odd+q>>8&0x00FF00FF
+		}
+	}
+	quads := [4]uint32{even & 0xFFFF, odd & 0xFFFF, even >> 16, odd >> 16}
+	for c := range sums {
+		sums[c] += int32(quads[c]) - int32(128*len(a)*len(b))
+	}
+}
+
+// No more than 256 weights of a byte each may be added in 16 bits.
+const _ = uint(256 - mostSigns*mostSigns)
 
 // at is the row of weights of a feature.
 func (t *table) at(x uint32) []int8 {
@@ -169,7 +205,11 @@ func (k *Known) sum(t *knownTable, f *text.Folded, classes []uint16) (sum int32,
 				words += of(mix(uint32(gap)+spaced, h)) - of(mix(spaced, h))
 			}
 			words += of(mix(w.last, h)) + of(mix(mix(w.before, 7), h))
-			sum += int32(t.words[x.Word-1])
+			if t.words == nil {
+				sum += int32(known.sum)
+			} else {
+				sum += int32(t.words[x.Word-1])
+			}
 			n += int(known.grams) + wholes*ofWords*ofWords
 			w.before, w.last = w.last, h
 			continue
