@@ -19,13 +19,17 @@ type officials struct {
 	domains   map[string]bool // mail to these, and below them
 	streets   map[string]bool // "hantverkargatan 45"
 	allowed   map[string]bool // sites, and below them
+	imitated  []string        // those of them that are long enough for their whole names to be imitated
 	shortens  map[string]bool // link shorteners
 	names     map[string]bool // what imitations of the allowed sites are put together with
 	brands    []brand         // of the allowed sites that are long enough to be imitated
 }
 
 // brand is the first label of an allowed site, and what it looks like (see unleet).
-type brand struct{ label, looks string }
+type brand struct {
+	label, looks string
+	letters      uint32 // of looks: see lettersOf
+}
 
 func (d *detectors) officialPhone(e164 string) bool {
 	if d.phones[e164] {

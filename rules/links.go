@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"math/bits"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -260,8 +261,8 @@ func (d *detectors) lookalike(host string) bool {
 			}
 		}
 	}
-	for b := range d.allowed {
-		if len(b) > 4 && passesFor(host, b) {
+	for _, b := range d.imitated {
+		if passesFor(host, b) {
 			return true
 		}
 	}
@@ -271,9 +272,11 @@ func (d *detectors) lookalike(host string) bool {
 	}
 	name, _, _ = strings.Cut(name, ".")
 	bare := unleet(strings.ReplaceAll(name, "-", ""))
-	for _, b := range d.brands {
+	letters := lettersOf(bare)
+	for i := range d.brands {
+		b := &d.brands[i]
 		slips := len(b.label) / 7
-		if near := len(bare) - len(b.looks); -slips <= near && near <= slips && distance(bare, b.looks) <= slips {
+		if near := len(bare) - len(b.looks); -slips <= near && near <= slips && bits.OnesCount32(letters^b.letters) <= 2*slips && distance(bare, b.looks) <= slips {
 			return true
 		}
 		if len(b.label) > 6 && strings.Contains(bare, b.looks) {
@@ -305,6 +308,15 @@ var leetReplacer = strings.NewReplacer("0", "o", "1", "l", "i", "l", "3", "e", "
 // unleet writes digits that stand for letters as those letters, and i as l, so that what looks alike is alike.
 func unleet(s string) string {
 	return leetReplacer.Replace(s)
+}
+
+// lettersOf has a bit for each letter of s. A slip puts in one and takes out one at the most, so what differs in more than two a slip is
+// further apart.
+func lettersOf(s string) (letters uint32) {
+	for i := 0; i < len(s); i++ {
+		letters |= 1 << (s[i] & 31)
+	}
+	return letters
 }
 
 // distance is the number of letters that must be put in, left out, changed or swapped to make a of b (optimal string alignment), or more

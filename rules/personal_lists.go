@@ -64,7 +64,11 @@ func (d *detectors) entry(list, section, line string) error {
 		put(&d.streets, lastTwo(low))
 	case "links.txt allow":
 		if label, _, _ := strings.Cut(low, "."); len(label) > 3 {
-			d.brands = append(d.brands, brand{label, unleet(label)})
+			looks := unleet(label)
+			d.brands = append(d.brands, brand{label, looks, lettersOf(looks)})
+		}
+		if len(low) > 4 {
+			d.imitated = append(d.imitated, low)
 		}
 		return putDomain(&d.allowed, low)
 	case "links.txt names":

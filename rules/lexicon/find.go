@@ -7,13 +7,12 @@ import (
 )
 
 // Find appends the terms in f to into, in order of their first tokens, and returns it. A disguised stretch that may be several
-// terms gives them all. In the first tokens it notes their numbers in [Lexicon.Words]. Its time is linear in the
+// terms gives them all. In the tokens it notes their numbers in [Lexicon.Words]. Its time is linear in the
 // length of the text, and it allocates nothing but what into lacks.
 func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	s := search{l: l, tokens: f.Tokens(), readings: f.Readings(), out: into}
-	for i := range s.known[:min(len(s.known), len(s.tokens))] {
-		s.known[i] = l.found(s.tokens[i].Hash)
-		s.tokens[i].Word = max(0, s.known[i].id)
+	for i := range s.tokens { // all at once: the processor need not wait for one to begin with the next
+		s.tokens[i].Word = l.look(s.tokens[i].Hash)
 	}
 	for i := range s.tokens {
 		if k := s.tokens[i].Kind; k == text.Link || k == text.Mention || i < s.innocent {
@@ -31,16 +30,9 @@ type search struct {
 	tokens   []text.Token
 	readings []text.Reading // those whose first token has not come yet
 	out      []Match
-	steps    int       // taken in readings, for the whole text
-	innocent int       // the tokens before this one are of an innocent phrase, or done
-	known    [64]found // what the first tokens were found to be
+	steps    int // taken in readings, for the whole text
+	innocent int // the tokens before this one are of an innocent phrase, or done
 	spelt    candidates
-}
-
-// found is what a word was found to be: its number and 1, or -1 for an innocent one, or 0.
-type found struct {
-	hash text.Hash
-	id   int32
 }
 
 func (s *search) skip(i int) {
@@ -60,10 +52,9 @@ func (s *search) spare(first, last int) {
 // token finds what token i is, and what starts with it.
 func (s *search) token(i int) {
 	t := &s.tokens[i]
-	w := s.word(i)
-	whole := false
-	if w.id > 0 {
-		x := &s.l.words[w.id-1]
+	id, whole := t.Word, false
+	if id > 0 {
+		x := &s.l.words[id-1]
 		if whole = len(x.hits) > 0; whole {
 			s.emit(x.hits, i, i, t.Disguise, Standalone)
 		}
@@ -75,12 +66,12 @@ func (s *search) token(i int) {
 		s.skip(i)
 		return
 	}
-	if w.id == 0 && t.Kind == text.Word {
-		s.apart(i, w.hash)
+	if id == 0 && t.Kind == text.Word {
+		s.apart(i)
 	}
-	if !whole && w.id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
+	if !whole && id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
 		s.compound(t.Text, i)
-		if t.Disguise.Has(text.Spaced|text.Punctuated) && w.id == 0 {
+		if t.Disguise.Has(text.Spaced|text.Punctuated) && id == 0 {
 			s.segment(t, i)
 		}
 	}
@@ -93,32 +84,18 @@ func (s *search) token(i int) {
 	}
 }
 
-// word looks up token i.
-func (s *search) word(i int) found {
-	if i < len(s.known) {
-		return s.known[i]
-	}
-	return s.l.found(s.tokens[i].Hash)
-}
-
-func (l *Lexicon) found(h text.Hash) found { return found{h, l.look(h)} }
-
 // apart finds the term that the tokens i and i+1 are together, when neither is one by itself: "hel vete", "puc kona". The two
 // together have six bytes or more.
-func (s *search) apart(i int, first text.Hash) {
+func (s *search) apart(i int) {
 	if i+1 >= len(s.tokens) {
 		return
 	}
-	t, w := &s.tokens[i+1], s.tokens[i].Text
-	if t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(w)+len(t.Text) < 6 {
+	first, t := &s.tokens[i], &s.tokens[i+1]
+	if t.Word != 0 || t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(first.Text)+len(t.Text) < 6 {
 		return
 	}
-	second := s.word(i + 1)
-	if second.id != 0 {
-		return
-	}
-	if id := s.l.look(first.Then(second.hash, len(t.Text))); id > 0 {
-		s.emit(s.l.words[id-1].hits, i, i+1, text.Spaced|s.tokens[i].Disguise|t.Disguise, Standalone)
+	if id := s.l.look(first.Hash.Then(t.Hash, len(t.Text))); id > 0 {
+		s.emit(s.l.words[id-1].hits, i, i+1, text.Spaced|first.Disguise|t.Disguise, Standalone)
 	}
 }
 
@@ -282,7 +259,7 @@ func (s *search) follow(first, next int, node int32, d text.Disguise, depth int)
 	if next >= len(s.tokens) || s.tokens[next].Before.Has(text.Stop|text.Newline) {
 		return
 	}
-	if id := s.word(next).id; id > 0 {
+	if id := s.tokens[next].Word; id > 0 {
 		if n := s.l.phrases.get(node, id); n > 0 {
 			s.follow(first, next+1, n, d|s.tokens[next].Disguise, depth+1)
 			return

@@ -85,7 +85,8 @@ type Token struct {
 	// Before is what stands between the token before and this one.
 	Before   Gap
 	Disguise Disguise
-	// Word is where whoever looked the token up last notes the number of the word that it found, from 1; 0 for none.
+	// Word is where whoever looked the token up last notes the number of the word that it found, from 1; 0 for none, and less for a word that is
+	// known to be nothing.
 	Word int32
 	// Hash is the hash of Text.
 	Hash Hash
