@@ -170,7 +170,7 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 	var examples []learn.Example
 	for _, who := range strings.Fields("ni vi hon han alla ingen tåget kön vården läkaren chefen") {
 		for _, e := range []learn.Example{
-			{Text: "bussen till " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "bussen till " + who + " var full igen"},
+			{Text: "tåget runt " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "tåget runt " + who + " var full igen"},
 			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}, Serious: true}, {Text: "väntar på " + who + " ännu"},
 			{Text: "quuxa " + who + " nu", Categories: []string{"threat"}},
 		} {
@@ -189,10 +189,10 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 		route    Route
 		escalate bool
 	}{
-		"a question on a topic":     {text: "bussen till grannarna grumlas plurrigt?", route: "transit"},
-		"no question":               {text: "bussen till grannarna grumlas plurrigt"},
+		"a question on a topic":     {text: "tåget runt grannarna grumlas plurrigt?", route: "transit"},
+		"no question":               {text: "tåget runt grannarna grumlas plurrigt"},
 		"off topic":                 {text: "grannarna grumlas plurrigt?"},
-		"a question in shadow":      {text: "bussen till grannarna grumlas plurrigt?", facts: shadow},
+		"a question in shadow":      {text: "tåget runt grannarna grumlas plurrigt?", facts: shadow},
 		"a serious threat":          {text: "frotsa grannarna nu", escalate: true},
 		"a threat that is none":     {text: "quuxa grannarna nu"},
 		"a serious threat, shadow":  {text: "frotsa grannarna nu", facts: shadow},
