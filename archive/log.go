@@ -73,7 +73,7 @@ func makeKey(path, origin string) ([]byte, error) {
 		}
 	}
 	if err == nil {
-		err = syncFolder(filepath.Dir(path)) // else a power cut may take back the new name, and the key with it
+		err = SyncFolder(filepath.Dir(path)) // else a power cut may take back the new name, and the key with it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("archive: write the signing key: %w", err)
@@ -81,7 +81,8 @@ func makeKey(path, origin string) ([]byte, error) {
 	return os.ReadFile(path)
 }
 
-func syncFolder(path string) error {
+// SyncFolder returns when the names in a folder are on the disk: without it a power cut may take back a file that was written and flushed.
+func SyncFolder(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -104,7 +104,7 @@ func backup(ctx context.Context, cfg Config, to string, out io.Writer) (err erro
 	if err := spreadDisposals(ctx, b.archive, key, filepath.Join(filepath.Dir(to), disposalsName)); err != nil {
 		return err
 	}
-	if err := errors.Join(os.Rename(part, to), syncFolder(filepath.Dir(to))); err != nil {
+	if err := errors.Join(os.Rename(part, to), archive.SyncFolder(filepath.Dir(to))); err != nil {
 		return err
 	}
 	if err := noteBackup(at.folder, lastBackup{Made: m.Made, To: to}); err != nil {
@@ -153,7 +153,7 @@ func (m *manifest) seal(ctx context.Context, folder string, out io.Writer) error
 	if err := os.WriteFile(filepath.Join(folder, manifestName), append(text, '\n'), 0o600); err != nil {
 		return err
 	}
-	return errors.Join(syncFile(database), syncFile(filepath.Join(folder, manifestName)), syncFolder(folder))
+	return errors.Join(syncFile(database), syncFile(filepath.Join(folder, manifestName)), archive.SyncFolder(folder))
 }
 
 func restoreCommand() *cobra.Command {
@@ -350,14 +350,6 @@ func copyFile(from, to string) error {
 
 func syncFile(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-func syncFolder(path string) error {
-	f, err := os.Open(path)
 	if err != nil {
 		return err
 	}

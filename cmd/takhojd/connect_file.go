@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"takhojd/archive"
 )
 
 // errNotEdited says that a configuration is written in a way in which nothing can be put safely: the rest is for a person.
@@ -123,7 +125,7 @@ func writeWhole(path string, content []byte, mode os.FileMode) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	return syncFolder(filepath.Dir(path))
+	return archive.SyncFolder(filepath.Dir(path))
 }
 
 // staged are secrets that were told but not yet taken: each lies beside its place, for its owner's eyes only, until keep moves it there. If we
@@ -166,7 +168,7 @@ func (s *staged) keep() error {
 	for file, from := range s.files {
 		to := file
 		within(s.folder, &to)
-		if err := errors.Join(os.Rename(from, to), syncFolder(filepath.Dir(to))); err != nil {
+		if err := errors.Join(os.Rename(from, to), archive.SyncFolder(filepath.Dir(to))); err != nil {
 			return fmt.Errorf("keep a secret: %w", err)
 		}
 		delete(s.files, file)

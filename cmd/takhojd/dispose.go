@@ -144,7 +144,7 @@ func addLines(path string, lines ...string) error {
 	if err == nil && len(lines) > 0 {
 		_, err = f.WriteAt([]byte(strings.Join(lines, "\n")+"\n"), int64(whole))
 	}
-	return errors.Join(err, f.Sync(), f.Close(), syncFolder(filepath.Dir(path)))
+	return errors.Join(err, f.Sync(), f.Close(), archive.SyncFolder(filepath.Dir(path)))
 }
 
 // readLines reads such a file; none there is none written.

@@ -54,6 +54,9 @@ type client struct {
 	session *fb.Session
 	app     *fb.Session // with the app's own token; nil without AppID and AppSecret
 	usage   *usage
+	// hides is what the parameter that hides a comment is called on the platform; read reads a comment as it stands.
+	hides string
+	read  func(context.Context, platforms.Ref) (platforms.Comment, error)
 }
 
 // newClient checks the configuration of an account on platform. It makes no call.
@@ -153,13 +156,29 @@ func (p *client) received(receipt archive.Receipt) (platforms.Ref, error) {
 	return receipt.Ref(), p.mine(receipt.Ref())
 }
 
-// setHidden hides or shows, and where the platform refuses without saying why, looks whether there was anything left to do. The
-// parameter's name is the platform's; fetch reads the comment as it stands.
+// Hide hides the comment that the receipt is for. Hiding what is hidden already is no error. Where the platform does not let the account hide
+// this comment, as Instagram its own, the error is platforms.ErrNotPermitted.
+func (p *client) Hide(ctx context.Context, receipt archive.Receipt) error {
+	ref, err := p.received(receipt)
+	if err != nil {
+		return err
+	}
+	return p.setHidden(ctx, ref, "hide", true)
+}
+
+// Unhide shows a hidden comment again. Showing what is shown already is no error.
+func (p *client) Unhide(ctx context.Context, ref platforms.Ref) error {
+	if err := p.mine(ref); err != nil {
+		return err
+	}
+	return p.setHidden(ctx, ref, "unhide", false)
+}
+
+// setHidden hides or shows, and where the platform refuses without saying why, looks whether there was anything left to do.
 //
 // If we die after the call and before its outcome is recorded, moderation calls again, which changes nothing.
-func (p *client) setHidden(ctx context.Context, ref platforms.Ref, action, parameter string, hidden bool,
-	fetch func(context.Context, platforms.Ref) (platforms.Comment, error)) error {
-	body, err := p.post(ctx, action, ref.Comment, fb.Params{parameter: hidden})
+func (p *client) setHidden(ctx context.Context, ref platforms.Ref, action string, hidden bool) error {
+	body, err := p.post(ctx, action, ref.Comment, fb.Params{p.hides: hidden})
 	if err == nil && succeeded(body) {
 		return nil
 	}
@@ -167,7 +186,7 @@ func (p *client) setHidden(ctx context.Context, ref platforms.Ref, action, param
 	if err != nil && (!errors.As(err, &refusal) || platforms.Outcome(err) != "fault" && platforms.Outcome(err) != "not permitted") {
 		return err
 	}
-	c, fetchErr := fetch(ctx, ref)
+	c, fetchErr := p.read(ctx, ref)
 	switch {
 	case fetchErr != nil && err != nil:
 		return err
@@ -183,8 +202,9 @@ func (p *client) setHidden(ctx context.Context, ref platforms.Ref, action, param
 	return err
 }
 
-// deleteComment deletes the comment that the receipt is for.
-func (p *client) deleteComment(ctx context.Context, receipt archive.Receipt) error {
+// Delete deletes the comment that the receipt is for, on Instagram with the answers to it. It cannot be undone. When it is gone already the error
+// is platforms.ErrGone, a result.
+func (p *client) Delete(ctx context.Context, receipt archive.Receipt) error {
 	ref, err := p.received(receipt)
 	if err != nil {
 		return err

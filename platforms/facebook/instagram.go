@@ -11,7 +11,6 @@ import (
 
 	fb "github.com/huandu/facebook/v2"
 
-	"takhojd/archive"
 	"takhojd/platforms"
 )
 
@@ -42,7 +41,9 @@ func NewInstagram(cfg Config) (*Instagram, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Instagram{client: c}, nil
+	p := &Instagram{client: c}
+	c.hides, c.read = "hide", p.Fetch
+	return p, nil
 }
 
 // Capabilities says what Instagram lets an account do with others' comments. There is no block and no private reply.
@@ -70,30 +71,6 @@ func (p *Instagram) Fetch(ctx context.Context, ref platforms.Ref) (platforms.Com
 	c, err := p.readComment(body, "")
 	c.Ref = ref
 	return c, err
-}
-
-// Hide hides the comment that the receipt is for. Hiding what is hidden already is no error. The account's own comments cannot be
-// hidden; for them the error is platforms.ErrNotPermitted.
-func (p *Instagram) Hide(ctx context.Context, receipt archive.Receipt) error {
-	ref, err := p.received(receipt)
-	if err != nil {
-		return err
-	}
-	return p.setHidden(ctx, ref, "hide", "hide", true, p.Fetch)
-}
-
-// Unhide shows a hidden comment again. Showing what is shown already is no error.
-func (p *Instagram) Unhide(ctx context.Context, ref platforms.Ref) error {
-	if err := p.mine(ref); err != nil {
-		return err
-	}
-	return p.setHidden(ctx, ref, "unhide", "hide", false, p.Fetch)
-}
-
-// Delete deletes the comment that the receipt is for, and the answers to it. It cannot be undone. When it is gone already the error is
-// platforms.ErrGone, a result.
-func (p *Instagram) Delete(ctx context.Context, receipt archive.Receipt) error {
-	return p.deleteComment(ctx, receipt)
 }
 
 // Reply answers a comment in public, as the account, and returns the answer's id. A hidden comment cannot be answered: the error is

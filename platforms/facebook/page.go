@@ -11,7 +11,6 @@ import (
 
 	fb "github.com/huandu/facebook/v2"
 
-	"takhojd/archive"
 	"takhojd/platforms"
 )
 
@@ -31,7 +30,9 @@ func NewPage(cfg Config) (*Page, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Page{client: c, unsure: map[string]bool{}}, nil
+	p := &Page{client: c, unsure: map[string]bool{}}
+	c.hides, c.read = "is_hidden", p.Fetch
+	return p, nil
 }
 
 // Channel is the channel as configured.
@@ -76,30 +77,6 @@ func (p *Page) Fetch(ctx context.Context, ref platforms.Ref) (platforms.Comment,
 		c.Ref = ref
 	}
 	return c, nil
-}
-
-// Hide hides the comment that the receipt is for. Hiding what is hidden already is no error. Where the platform does not let
-// the page hide this comment the error is platforms.ErrNotPermitted.
-func (p *Page) Hide(ctx context.Context, receipt archive.Receipt) error {
-	ref, err := p.received(receipt)
-	if err != nil {
-		return err
-	}
-	return p.setHidden(ctx, ref, "hide", "is_hidden", true, p.Fetch)
-}
-
-// Unhide shows a hidden comment again. Showing what is shown already is no error.
-func (p *Page) Unhide(ctx context.Context, ref platforms.Ref) error {
-	if err := p.mine(ref); err != nil {
-		return err
-	}
-	return p.setHidden(ctx, ref, "unhide", "is_hidden", false, p.Fetch)
-}
-
-// Delete deletes the comment that the receipt is for. It cannot be undone. When it is gone already the error is
-// platforms.ErrGone, a result.
-func (p *Page) Delete(ctx context.Context, receipt archive.Receipt) error {
-	return p.deleteComment(ctx, receipt)
 }
 
 // Reply answers a comment in public, as the page, and returns the answer's id. Where the page's very same words stand under the comment
