@@ -63,7 +63,7 @@ func dispose(ctx context.Context, at *dataFlags, b *books, d moderation.Disposal
 	if err != nil {
 		return err
 	}
-	lists, err := disposalLists(place.folder, backups)
+	lists, err := disposalLists(place, backups)
 	if err != nil {
 		return err
 	}
@@ -94,11 +94,14 @@ func dispose(ctx context.Context, at *dataFlags, b *books, d moderation.Disposal
 }
 
 // disposalLists are the files that a disposal is written down in: in the data folder, and in each folder that backups lie in.
-func disposalLists(data string, backups []string) ([]string, error) {
-	lists := []string{filepath.Join(data, disposalsName)}
+func disposalLists(at place, backups []string) ([]string, error) {
+	lists := []string{filepath.Join(at.folder, disposalsName)}
 	if len(backups) == 0 {
-		last, err := readLastBackup(data)
-		if errors.Is(err, os.ErrNotExist) {
+		last, err := readLastBackup(at.folder)
+		switch {
+		case errors.Is(err, os.ErrNotExist) && at.server != "":
+			return nil, errors.New("a database on a server is backed up from elsewhere, and what is disposed of must be written down beside its backups: say with --backups where they are")
+		case errors.Is(err, os.ErrNotExist):
 			return lists, nil // no backup, nothing that could come back
 		}
 		if err != nil {

@@ -174,6 +174,9 @@ func TestDisposalIsWrittenWhereBackupsLie(t *testing.T) {
 	if code != 1 || !strings.Contains(said, "cannot be reached") {
 		t.Errorf("without the backups: %d %s", code, said)
 	}
+	if _, err := disposalLists(place{folder: t.TempDir(), server: "postgres://x"}, nil); err == nil || !strings.Contains(err.Error(), "--backups") {
+		t.Errorf("a server's backups: %v", err)
+	}
 }
 
 func TestHeldRecordIsKept(t *testing.T) {
