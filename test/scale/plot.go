@@ -8,7 +8,7 @@ import (
 
 // The plot's size and margins in pixels.
 const (
-	width, height           = 720, 420
+	width, height           = 760, 460
 	left, right, top, below = 64, 150, 40, 48
 )
 
@@ -16,7 +16,7 @@ const (
 func plot(all []figures) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", width, height, width, height)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/><text x="%d" y="20" font-size="14">Milliseconds a page (median), by stored comments</text>`+"\n", width, height, left)
+	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/><text x="%d" y="20" font-size="14">Milliseconds a page (warm, median), by stored comments</text>`+"\n", width, height, left)
 	low, high := 1.0, 1000.0
 	for _, f := range all {
 		for _, s := range series(f) {
@@ -40,7 +40,7 @@ func plot(all []figures) []byte {
 	for _, f := range all {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">10^%.3g</text>`+"\n", x(float64(f.Comments)), height-below+20, math.Log10(float64(f.Comments)))
 	}
-	colours := []string{"#1b6ca8", "#2a9d5c", "#c77800", "#7a3fa0", "#b0305a", "#00808a", "#666", "#000"}
+	colours := []string{"#1b6ca8", "#2a9d5c", "#c77800", "#7a3fa0", "#b0305a", "#00808a", "#8a6d00", "#3d5a3d", "#d05ce3", "#666", "#000", "#e63946"}
 	for i, s := range series(all[0]) {
 		colour := colours[i%len(colours)]
 		var points bytes.Buffer
@@ -67,5 +67,5 @@ func series(f figures) []point {
 	for _, p := range f.Pages {
 		all = append(all, point{p.Name, p.MedianMS})
 	}
-	return append(all, point{"start-up", f.StartMS})
+	return append(all, point{"start-up", f.StartMS}, point{"memory, MB", f.MemoryMB})
 }
