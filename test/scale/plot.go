@@ -40,7 +40,7 @@ func plot(all []figures) []byte {
 	for _, f := range all {
 		fmt.Fprintf(&b, `<text x="%.1f" y="%d" text-anchor="middle">10^%.3g</text>`+"\n", x(float64(f.Comments)), height-below+20, math.Log10(float64(f.Comments)))
 	}
-	colours := []string{"#1b6ca8", "#2a9d5c", "#c77800", "#7a3fa0", "#b0305a", "#00808a", "#8a6d00", "#3d5a3d", "#d05ce3", "#666", "#000", "#e63946"}
+	colours := []string{"#1b6ca8", "#2a9d5c", "#c77800", "#7a3fa0", "#b0305a", "#00808a", "#8a6d00", "#3d5a3d", "#d05ce3", "#666", "#000", "#e63946", "#7b3f00"}
 	for i, s := range series(all[0]) {
 		colour := colours[i%len(colours)]
 		var points bytes.Buffer
