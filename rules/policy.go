@@ -231,7 +231,8 @@ type policyFile struct {
 		// SecondKey is how likely a violation must be to that reader, from 0 to 1, before patterns of words may hide a comment; below it
 		// they flag. 0, the default, lets them hide alone.
 		SecondKey float64 `yaml:"second_key"`
-		// SecondTopics lets that reader flag what is less likely a violation, where a pattern says what the comment is about.
+		// SecondTopics lets that reader flag what is less likely a violation, where a pattern says what the comment is about; without
+		// patterns, where the reader guesses the category.
 		SecondTopics []secondTopic `yaml:"second_topics"`
 	} `yaml:"policy"`
 	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
@@ -350,8 +351,8 @@ func (p *Policy) check() error {
 		return fmt.Errorf("policy.second_key is %v: want a share from 0 up to 1", k)
 	}
 	for _, t := range p.file.Policy.SecondTopics {
-		if !(t.Likely > 0 && t.Likely < 1) || len(t.Find) == 0 {
-			return fmt.Errorf("policy.second_topics of %s needs likely, a share between 0 and 1, and find", t.Category)
+		if !(t.Likely > 0 && t.Likely < 1) {
+			return fmt.Errorf("policy.second_topics of %s needs likely, a share between 0 and 1", t.Category)
 		}
 	}
 	if p.file.Policy.HideQuota < 0 {

@@ -26,7 +26,8 @@ type second struct {
 	bySet  [][]uint32 // the lists' own classes in each set of classes that words have
 }
 
-// topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category.
+// topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category. With
+// nothing to find it is any comment, and the category must be the guessed one.
 type topic struct {
 	category Category
 	likely   float64
@@ -267,7 +268,8 @@ const doubt = 0.25
 func (w *weighing) onTopic(guess Category, likely float64) Category {
 	for i := range w.p.second.topics {
 		t := &w.p.second.topics[i]
-		if (likely >= t.likely+doubt || likely >= t.likely && guess == t.category) && w.s.matcher.somewhere(t.find) {
+		guessed := likely >= t.likely && guess == t.category
+		if guessed && len(t.find) == 0 || (guessed || likely >= t.likely+doubt) && w.s.matcher.somewhere(t.find) {
 			return t.category
 		}
 	}

@@ -68,6 +68,44 @@ func TestSecondReader(t *testing.T) {
 	}
 }
 
+// TestSecondReaderSpeaksSoonerOfWhatItGuesses: of a bullet that the policy gives a likelihood without patterns, that likelihood is enough,
+// whatever the comment is about; of another it is not.
+func TestSecondReaderSpeaksSoonerOfWhatItGuesses(t *testing.T) {
+	base := mustDefault(t)
+	var examples []learn.Example
+	for i, who := range strings.Fields("ni vi hon han alla ingen tåget bussen kön vården läkaren chefen") {
+		for _, e := range []learn.Example{
+			{Text: who + " väntar på bussen"}, {Text: "i går åkte " + who + " hem"},
+			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}}, {Text: who + " blir smorkade", Categories: []string{"insult"}},
+		} {
+			if strings.HasPrefix(e.Text, "frotsa") && i%4 == 0 {
+				e.Categories = nil // such as make the reader want to be surer
+			}
+			examples = append(examples, base.Lesson(e))
+		}
+	}
+	m, err := learn.Train(examples, learn.Options{Bits: 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	comment := platforms.Comment{Text: "frotsa grannarna nu"}
+	for name, c := range map[string]struct {
+		topics []topic
+		action Action
+	}{
+		"no topics":       {nil, Allow},
+		"the guess":       {[]topic{{category: "threat", likely: 0.5}}, Flag},
+		"another bullet":  {[]topic{{category: "insult", likely: 0.1}}, Allow},
+		"not that likely": {[]topic{{category: "threat", likely: 0.99}}, Allow},
+	} {
+		p := base.WithSecondReader(m)
+		p.second.topics = c.topics
+		if v := p.Judge(comment, Facts{}); v.Action != c.action {
+			t.Errorf("%s: %s with %+v; want %s, from %.3f", name, v.Action, v.Findings, c.action, m.Threshold())
+		}
+	}
+}
+
 func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 	raw, err := os.ReadFile("policies/regionstockholm.yaml")
 	if err != nil {

@@ -50,7 +50,7 @@ func (s Source) weight() float32 { return [...]float32{1, 0.3, 0.05}[s] }
 
 // closeWeight is what an example is worth to the closer reading. It is taught harder to leave prose alone: with more to go by, it would
 // else find more to doubt there.
-func (s Source) closeWeight() float32 { return [...]float32{1, 3, 0.05}[s] }
+func (s Source) closeWeight() float32 { return [...]float32{1, 6, 0.05}[s] }
 
 // Options are what one may choose in training. The zero value is how the built-in model was made.
 type Options struct {
@@ -103,7 +103,11 @@ func Train(examples []Example, o Options) (*Model, error) {
 	head := task{bits: max(o.Bits-2, minBits), passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
 	scores = crossValidate(seen, head)
 	for i, name := range heads {
-		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i)})
+		most := mostMistaken
+		if name == Serious {
+			most = mostAlarms
+		}
+		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i, most)})
 	}
 	m.head = fit(seen, head).rounded()
 	return m, nil
@@ -170,11 +174,12 @@ func trialsOf(examples []Example, scores []float64, threshold float64) []Trial {
 	return trials
 }
 
-// mostMistaken is the share of other comments that may be taken for what a head looks for.
-const mostMistaken = 0.002
+// The share of other comments that may be taken for what a head looks for: a route removes nothing, and an alarm only puts a flag first.
+const mostMistaken, mostAlarms = 0.005, 0.01
 
-// headThreshold finds the least threshold of a head that keeps to the share, of our own comments and of prose. A head that knows nothing gets 1.
-func headThreshold(seen []seenExample, scores [][]float32, head int) float64 {
+// headThreshold finds the least threshold of a head that keeps to the share, of our own comments and, half of it, of prose. A head that
+// knows nothing gets 1.
+func headThreshold(seen []seenExample, scores [][]float32, head int, most float64) float64 {
 	var ours, prose []float64
 	for i := range seen {
 		switch x := float64(scores[i][head]); {
@@ -185,7 +190,7 @@ func headThreshold(seen []seenExample, scores [][]float32, head int) float64 {
 			prose = append(prose, x)
 		}
 	}
-	return min(1, max(0.3, under(ours, mostMistaken), under(prose, mostMistaken/2)))
+	return min(1, max(0.15, under(ours, most), under(prose, most/2)))
 }
 
 // The shares of lawful texts that the reader may flag: of our own, and of prose. A text that the rules have settled counts as left
@@ -193,7 +198,7 @@ func headThreshold(seen []seenExample, scores [][]float32, head int) float64 {
 const mostOurs, mostProse = 0.015, 0.0004
 
 // margin is added to what prose asks for: that share is a single sentence, and the next one may score a little more.
-const margin = 0.02
+const margin = 0.1
 
 // chooseThreshold finds the least threshold that keeps to both shares.
 func chooseThreshold(examples []Example, scores []float64) float64 {
