@@ -521,9 +521,17 @@ func (db *DB) migrate(ctx context.Context) error {
 	return nil
 }
 
-// apply runs one schema file unless it was run before. The lock is taken before looking, so that two processes that start at
-// once do not both run it.
+// apply runs one schema file unless it was run before. That is asked without the writer's lock: who only opens books that are served by another
+// process, to back them up, must not wait for a turn that a storm never gives. The lock is taken before it is asked again, so that two
+// processes that start at once do not both run it.
 func (db *DB) apply(ctx context.Context, conn *sql.Conn, version int, text string) error {
+	seen := func() (n int, err error) {
+		err = conn.QueryRowContext(ctx, "SELECT count(*) FROM schema_versions WHERE version = $1", version).Scan(&n)
+		return n, err
+	}
+	if n, err := seen(); err != nil || n > 0 {
+		return err
+	}
 	rollback := func(err error) error {
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
@@ -533,12 +541,8 @@ func (db *DB) apply(ctx context.Context, conn *sql.Conn, version int, text strin
 			return rollback(err)
 		}
 	}
-	var seen int
-	if err := conn.QueryRowContext(ctx, "SELECT count(*) FROM schema_versions WHERE version = $1", version).Scan(&seen); err != nil {
+	if n, err := seen(); err != nil || n > 0 {
 		return rollback(err)
-	}
-	if seen > 0 {
-		return rollback(nil)
 	}
 	if _, err := conn.ExecContext(ctx, text); err != nil {
 		return rollback(err)

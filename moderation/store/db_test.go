@@ -224,3 +224,26 @@ func TestCancelledViewsLeaveTheConnectionsUsable(t *testing.T) {
 		}
 	}
 }
+
+// TestOpeningWaitsForNobody: books that another process writes can be opened, to be backed up, while its transaction goes on.
+func TestOpeningWaitsForNobody(t *testing.T) {
+	where := storetest.Where(t, t.TempDir())
+	db, err := store.Open(t.Context(), where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var other *store.DB
+	err = db.Update(t.Context(), func(*store.Tx) (err error) {
+		soon, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		other, err = store.Open(soon, where)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := other.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -65,6 +65,10 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 var plainName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
 func (p *postgres) prepare(ctx context.Context, conn *sql.Conn) (err error) {
+	var there bool // then it waits for nobody
+	if err := conn.QueryRowContext(ctx, "SELECT to_regclass($1) IS NOT NULL", p.schema+".schema_versions").Scan(&there); err != nil || there {
+		return err
+	}
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
 		return err
