@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -82,15 +83,7 @@ func (m *echoes) candidates(e *echo, since time.Time) []*echo {
 	return found[:min(len(found), mostCandidates)]
 }
 
-func byComment(a, b *echo) int {
-	switch {
-	case a.comment < b.comment:
-		return -1
-	case a.comment > b.comment:
-		return 1
-	}
-	return 0
-}
+func byComment(a, b *echo) int { return cmp.Compare(a.comment, b.comment) }
 
 func (m *echoes) remember(e *echo) {
 	if m.by == nil {

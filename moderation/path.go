@@ -183,7 +183,8 @@ func (w *walk) tell() {
 		log()
 	}
 	if w.modes != nil {
-		w.m.modes.Store(&w.modes)
+		modes := w.modes // of the rest of the walk nothing need be kept
+		w.m.modes.Store(&modes)
 	}
 	w.m.changes.tell(w.changes...)
 	if w.outbox {
