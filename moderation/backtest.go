@@ -63,11 +63,15 @@ func Backtest(ctx context.Context, db *store.DB, p *rules.Policy, since time.Tim
 		if b.changes, err = ruleChanges(tx); err != nil {
 			return err
 		}
-		var total int64
-		if err := tx.QueryRow(`SELECT count(*) FROM decisions WHERE by_kind = 'bot' AND decided_at >= $1`, from).Scan(&total); err != nil {
+		first, err := firstSince(tx, from)
+		if err != nil {
 			return err
 		}
-		return b.replay(tx, from, func(done int64) {
+		var total int64
+		if err := tx.QueryRow(`SELECT count(*) FROM decisions WHERE id >= $2 AND by_kind = 'bot' AND decided_at >= $1`, from, first).Scan(&total); err != nil {
+			return err
+		}
+		return b.replay(tx, from, first, func(done int64) {
 			if progress != nil && (done%256 == 0 || done == total) {
 				progress(done, total)
 			}
@@ -102,11 +106,37 @@ type past struct {
 	printer  string    // its author, as known then
 }
 
-func (b *backtest) replay(tx *store.Tx, from time.Time, step func(done int64)) error {
+// backward is how far a clock may have been put back between two decisions, the later of which is then found by the time of the earlier.
+const backward = 24 * time.Hour
+
+// firstSince is a decision before which none was made since a time. Decisions are numbered as they are made: halving finds it.
+func firstSince(tx *store.Tx, from time.Time) (int64, error) {
+	if from.IsZero() {
+		return 0, nil
+	}
+	var low, high int64
+	if err := tx.QueryRow(`SELECT coalesce(max(id), 0) FROM decisions`).Scan(&high); err != nil {
+		return 0, err
+	}
+	for before := store.Time(from.Add(-backward)); low < high; {
+		middle, at := low+(high-low)/2, int64(0)
+		if err := tx.QueryRow(`SELECT decided_at FROM decisions WHERE id >= $1 ORDER BY id LIMIT 1`, middle).Scan(&at); err != nil {
+			return 0, err
+		}
+		if at < before {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, nil
+}
+
+func (b *backtest) replay(tx *store.Tx, from time.Time, first int64, step func(done int64)) error {
 	rows, err := tx.Query(`SELECT d.id, d.decided_at, d.revision, d.verdict, c.id, c.platform, c.channel, c.comment_id, c.post_id, c.author_id, c.own,
 			c.posted_at, r.text, r.attachments, coalesce(f.at, 0), coalesce(f.author, c.author_id)
 		FROM decisions d JOIN comments c ON c.id = d.comment LEFT JOIN revisions r ON r.comment = d.comment AND r.revision = d.revision
-		LEFT JOIN fingerprints f ON f.comment = d.comment WHERE d.by_kind = 'bot' AND d.decided_at >= $1 ORDER BY d.id`, from)
+		LEFT JOIN fingerprints f ON f.comment = d.comment WHERE d.id >= $2 AND d.by_kind = 'bot' AND d.decided_at >= $1 ORDER BY d.id`, from, first)
 	if err != nil {
 		return err
 	}

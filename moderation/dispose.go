@@ -339,8 +339,14 @@ func forget(tx *store.Tx, f disposable, names []string) ([]string, error) {
 	if _, err := tx.Exec(`DELETE FROM inbox WHERE channel = $1 AND comment_id = $2`, f.ref.Channel, f.ref.Comment); err != nil {
 		return nil, fmt.Errorf("forget comment %d: %w", f.comment, err)
 	}
-	if _, err := tx.Exec(`UPDATE flags SET closed_at = $2, closed_by = 'disposal' WHERE comment = $1 AND closed_at = 0`, f.comment, time.Now()); err != nil {
+	done, err := tx.Exec(`UPDATE flags SET closed_at = $2, closed_by = 'disposal' WHERE comment = $1 AND closed_at = 0`, f.comment, time.Now())
+	if err != nil {
 		return nil, fmt.Errorf("forget comment %d: %w", f.comment, err)
+	}
+	if n, err := done.RowsAffected(); err != nil || n > 0 {
+		if err = errors.Join(err, countAnew(tx)); err != nil {
+			return nil, fmt.Errorf("forget comment %d: %w", f.comment, err)
+		}
 	}
 	return names, nil
 }

@@ -1,8 +1,10 @@
 package moderation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -10,20 +12,29 @@ import (
 	"takhojd/rules"
 )
 
-// Figures counts what happened from From up to, and not including, To. Days are the authority's own, midnight to midnight.
+// Figures counts what happened from the day of from up to the day before to's, or with to's where to is later than its midnight. Days are the
+// authority's own. It reads sums that are kept for each day; see Uncounted.
 func (m *Moderator) Figures(ctx context.Context, from, to time.Time) (Figures, error) {
-	f := Figures{From: from, To: to}
+	f := Figures{From: m.midnight(from), To: m.midnight(to)}
+	if f.To.Before(to) {
+		f.To = m.midnight(f.To.Add(36 * time.Hour))
+	}
 	err := m.db.View(ctx, func(tx *store.Tx) error {
-		if err := m.days(tx, &f); err != nil {
+		s, rest, err := m.sumsBetween(tx, f.From.Format(time.DateOnly), f.To.Format(time.DateOnly))
+		if err != nil {
 			return err
 		}
-		if err := m.byCategory(tx, &f); err != nil {
+		f.Uncounted = int(rest)
+		if err := m.removals(tx, f, s); err != nil {
 			return err
 		}
-		if err := hideTimes(tx, &f); err != nil {
+		if err := f.fill(s); err != nil {
 			return err
 		}
-		return m.reviewTimes(tx, &f)
+		var late int // those that are open and late are counted when they are asked for: it takes no event to make them so
+		err = tx.QueryRow(`SELECT count(*) FROM flags WHERE closed_at = 0 AND opened_at >= $1 AND opened_at < $2 AND due_at < $3`, f.From, f.To, m.now()).Scan(&late)
+		f.FlagsLate += late
+		return err
 	})
 	if err != nil {
 		return f, fmt.Errorf("moderation: figures: %w", err)
@@ -31,56 +42,76 @@ func (m *Moderator) Figures(ctx context.Context, from, to time.Time) (Figures, e
 	return f, nil
 }
 
-func (m *Moderator) days(tx *store.Tx, f *Figures) error {
-	for day := m.midnight(f.From); day.Before(f.To); day = m.midnight(day.Add(36 * time.Hour)) {
-		begin, end := maxTime(day, f.From), minTime(m.midnight(day.Add(36*time.Hour)), f.To)
-		rows, err := tx.Query(`SELECT channel, count(*) FILTER (WHERE by_kind = 'bot'), count(*) FILTER (WHERE by_kind = 'bot' AND action = 'allow'),
-			count(*) FILTER (WHERE by_kind = 'bot' AND action = 'flag'), count(*) FILTER (WHERE action = 'hide' AND undone_at = 0), 0 FROM decisions WHERE decided_at >= $1 AND decided_at < $2 GROUP BY channel ORDER BY channel`, begin, end)
-		if err != nil {
-			return err
-		}
-		for rows.Next() {
-			d := DayFigures{Day: day.In(m.cfg.Location).Format(time.DateOnly)}
-			if err := rows.Scan(&d.Channel, &d.Comments, &d.Allowed, &d.Flagged, &d.Hidden, &d.Removed); err != nil {
-				_ = rows.Close()
+// sumRemoved are the comments that their authors took away, by day and channel. They are few, have an index, and may come back: no sum is kept.
+const sumRemoved = "removed"
+
+func (m *Moderator) removals(tx *store.Tx, f Figures, s sums) error {
+	var channel string
+	var at, n int64
+	return eachRow(tx, `SELECT channel, state_at / `+quarter+`, count(*) FROM comments WHERE state = 'removed' AND state_at >= $1 AND state_at < $2 GROUP BY 1, 2`,
+		[]any{f.From, f.To}, func() { s.add(sumRemoved, m.dayOf(at*15*60e6), channel, n) }, &channel, &at, &n)
+}
+
+// fill writes sums into the figures.
+func (f *Figures) fill(s sums) error {
+	days, categories := map[sumOf]DayFigures{}, map[rules.Category]CategoryFigures{}
+	times := map[string][]length{}
+	for k, n := range s {
+		at := sumOf{day: k.day, name: k.name}
+		d := days[at]
+		d.Day, d.Channel = k.day, k.name
+		switch k.kind {
+		case sumChannel:
+			d.Comments, d.Allowed, d.Flagged, d.Hidden = int(n[0]), int(n[1]), int(n[2]), int(n[3])
+			days[at] = d
+		case sumRemoved:
+			d.Removed = int(n[0])
+			days[at] = d
+		case sumCategory:
+			category := rules.Category(k.name)
+			categories[category] = CategoryFigures{category, int(n[0]), int(n[1]), int(n[2]), int(n[3])}
+		case sumFlag:
+			f.Flags, f.FlagsClosed, f.FlagsLate = int(n[0]), int(n[1]), int(n[2])
+		default:
+			took, err := lengthNamed(k.name)
+			if err != nil {
 				return err
 			}
-			f.Days = append(f.Days, d)
-		}
-		if err := rows.Close(); err != nil {
-			return err
-		}
-		if err := removals(tx, f, begin, end, day.In(m.cfg.Location).Format(time.DateOnly)); err != nil {
-			return err
+			times[k.kind] = append(times[k.kind], length{took, n[0]})
 		}
 	}
+	for _, d := range days {
+		f.Days = append(f.Days, d)
+	}
+	slices.SortFunc(f.Days, func(a, b DayFigures) int { return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Channel, b.Channel)) })
+	for _, category := range rules.Categories() {
+		if c, ok := categories[category]; ok {
+			f.Categories = append(f.Categories, c)
+		}
+	}
+	f.HideMedian, f.HideP99, f.ReviewMedian = share(times[sumHide], 50), share(times[sumHide], 99), share(times[sumReview], 50)
 	return nil
 }
 
-// removals adds how many comments were taken away by their authors on one day.
-func removals(tx *store.Tx, f *Figures, begin, end time.Time, day string) error {
-	rows, err := tx.Query(`SELECT channel, count(*) FROM comments WHERE state = 'removed' AND state_at >= $1 AND state_at < $2 GROUP BY channel`, begin, end)
-	if err != nil {
-		return err
+// length is how often something took so long.
+type length struct {
+	took time.Duration
+	n    int64
+}
+
+// share is the length that p percent do not exceed; zero of none.
+func share(all []length, p int64) time.Duration {
+	slices.SortFunc(all, func(a, b length) int { return cmp.Compare(a.took, b.took) })
+	var total, n int64
+	for _, l := range all {
+		total += l.n
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var channel string
-		var n int
-		if err := rows.Scan(&channel, &n); err != nil {
-			return err
-		}
-		found := false
-		for i := range f.Days {
-			if f.Days[i].Day == day && f.Days[i].Channel == channel {
-				f.Days[i].Removed, found = n, true
-			}
-		}
-		if !found {
-			f.Days = append(f.Days, DayFigures{Day: day, Channel: channel, Removed: n})
+	for _, l := range all {
+		if n += l.n; n >= (total*p+99)/100 {
+			return l.took
 		}
 	}
-	return rows.Err()
+	return 0
 }
 
 func (m *Moderator) midnight(t time.Time) time.Time {
@@ -88,79 +119,19 @@ func (m *Moderator) midnight(t time.Time) time.Time {
 	return time.Date(y, month, d, 0, 0, 0, 0, m.cfg.Location)
 }
 
-// byCategory counts the bot's flags and hides by their gravest category, and what people then made of them. A hide that a person let
-// be seen again is overturned; a flag never is.
-func (m *Moderator) byCategory(tx *store.Tx, f *Figures) error {
-	rows, err := tx.Query(`SELECT d.category, count(*) FILTER (WHERE d.action = 'flag'), count(*) FILTER (WHERE d.action = 'hide'),
-		count(p.id), count(*) FILTER (WHERE d.action = 'hide' AND coalesce(p.action, '') IN ('restore', 'allow', 'route')) FROM decisions d
-		LEFT JOIN decisions p ON p.id = (SELECT max(q.id) FROM decisions q WHERE q.comment = d.comment AND q.revision = d.revision
-			AND q.by_kind = 'person' AND q.undone_at = 0 AND q.action NOT IN ('opinion', 'escalate') AND q.action NOT IN `+besides+`)
-		WHERE d.by_kind = 'bot' AND d.category <> '' AND d.action <> 'allow' AND d.decided_at >= $1 AND d.decided_at < $2 GROUP BY d.category`, f.From, f.To)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	found := map[rules.Category]CategoryFigures{}
-	for rows.Next() {
-		var c CategoryFigures
-		var category string
-		if err := rows.Scan(&category, &c.Flagged, &c.Hidden, &c.Reviewed, &c.Overturned); err != nil {
-			return err
-		}
-		c.Category = rules.Category(category)
-		found[c.Category] = c
-	}
-	for _, category := range rules.Categories() {
-		if c, ok := found[category]; ok {
-			f.Categories = append(f.Categories, c)
-		}
-	}
-	return rows.Err()
-}
-
-// hideTimes takes the median and the 99th percentile of the time from the platform's event to the platform's answer.
-func hideTimes(tx *store.Tx, f *Figures) error {
-	median, p99, err := HideTimes(tx, f.From, f.To)
-	f.HideMedian, f.HideP99 = median, p99
-	return err
-}
-
-// HideTimes returns the median and the 99th percentile of the time from a platform's event received to its answer to the bot's hide.
+// HideTimes returns the median and the 99th percentile of the time from a platform's event received to its answer to the bot's hide. It reads
+// every hide that there is.
 func HideTimes(tx *store.Tx, from, to time.Time) (median, p99 time.Duration, err error) {
-	times, err := durations(tx, `SELECT o.settled_at - o.since FROM outbox o JOIN decisions d ON d.id = o.decision WHERE o.action = 'hide'
-		AND o.state = 'done' AND o.result IN ('done', 'already') AND d.by_kind = 'bot' AND o.since > 0 AND o.settled_at >= $1 AND o.settled_at < $2`, from, to)
+	var times []time.Duration
+	var us int64
+	err = eachRow(tx, `SELECT o.settled_at - o.since FROM outbox o JOIN decisions d ON d.id = o.decision WHERE o.action = 'hide' AND o.state = 'done'
+		AND o.result IN ('done', 'already') AND d.by_kind = 'bot' AND o.since > 0 AND o.settled_at >= $1 AND o.settled_at < $2`, []any{from, to}, func() {
+		times = append(times, time.Duration(us)*time.Microsecond)
+	}, &us)
 	if err != nil {
 		return 0, 0, err
 	}
 	return percentile(times, 50), percentile(times, 99), nil
-}
-
-func (m *Moderator) reviewTimes(tx *store.Tx, f *Figures) error {
-	times, err := durations(tx, `SELECT closed_at - opened_at FROM flags WHERE closed_at > 0 AND closed_by NOT IN ('bot', 'platform')
-		AND closed_at >= CAST($1 AS BIGINT) AND closed_at < CAST($2 AS BIGINT)`, f.From, f.To)
-	if err != nil {
-		return err
-	}
-	f.ReviewMedian = percentile(times, 50)
-	return tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE closed_at > 0), count(*) FILTER (WHERE CASE WHEN closed_at > 0 THEN closed_at ELSE $3 END > due_at)
-		FROM flags WHERE opened_at >= $1 AND opened_at < $2`, f.From, f.To, store.Time(m.now())).Scan(&f.Flags, &f.FlagsClosed, &f.FlagsLate)
-}
-
-func durations(tx *store.Tx, query string, args ...any) ([]time.Duration, error) {
-	rows, err := tx.Query(query, args...)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var found []time.Duration
-	for rows.Next() {
-		var us int64
-		if err := rows.Scan(&us); err != nil {
-			return nil, err
-		}
-		found = append(found, time.Duration(us)*time.Microsecond)
-	}
-	return found, rows.Err()
 }
 
 // percentile is the value that p percent of the values do not exceed; zero of none.
@@ -170,18 +141,4 @@ func percentile(values []time.Duration, p int) time.Duration {
 	}
 	sort.Slice(values, func(i, j int) bool { return values[i] < values[j] })
 	return values[min(len(values)-1, max(0, (len(values)*p+99)/100-1))]
-}
-
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
 }

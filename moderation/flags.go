@@ -52,18 +52,19 @@ func (w *walk) closeFlags(c *comment, by string) error { return w.closeFlagsExce
 
 // closeFlagsExcept closes what is open on the comment, unless it waits for that reason.
 func (w *walk) closeFlagsExcept(c *comment, why Why, by string) error {
-	rows, err := w.tx.Query(`UPDATE flags SET closed_at = $2, closed_by = $3, claimed_by = '', claimed_until = 0
-		WHERE comment = $1 AND closed_at = 0 AND why <> $4 RETURNING id`, c.id, w.now, by, string(why))
+	var id int64
+	var f flagTimes
+	closed := map[int64]flagTimes{}
+	err := eachRow(w.tx, `UPDATE flags SET closed_at = $2, closed_by = $3, claimed_by = '', claimed_until = 0
+		WHERE comment = $1 AND closed_at = 0 AND why <> $4 RETURNING id, opened_at, due_at, closed_at, closed_by`, []any{c.id, w.now, by, string(why)}, func() {
+		closed[id] = f
+		w.changes = append(w.changes, Change{Kind: "closed", Flag: id, Comment: c.id})
+	}, &id, &f.opened, &f.due, &f.closed, &f.by)
+	if err == nil {
+		err = w.justClosed(closed)
+	}
 	if err != nil {
 		return fmt.Errorf("close flags: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return fmt.Errorf("close flags: %w", err)
-		}
-		w.changes = append(w.changes, Change{Kind: "closed", Flag: id, Comment: c.id})
-	}
-	return rows.Err()
+	return nil
 }

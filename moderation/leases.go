@@ -424,6 +424,7 @@ func (m *Moderator) keepWatch(ctx context.Context) {
 	wg.Go(func() { m.CheckChannels(ctx) })
 	wg.Go(func() { m.watch(ctx) })
 	wg.Go(func() { m.watchUnserved(ctx) })
+	wg.Go(func() { m.keepCounting(ctx) })
 	wg.Wait()
 }
 

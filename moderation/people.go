@@ -496,7 +496,10 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 		return err
 	}
 	w.outbox = true
-	if _, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now); err != nil {
+	if err := w.corrected(func() error {
+		_, err := w.tx.Exec(`UPDATE decisions SET undone_at = $2 WHERE id = $1`, id, w.now)
+		return err
+	}, w.sumsOf(id)); err != nil {
 		return err
 	}
 	if err := w.look(c.id); err != nil {
@@ -588,8 +591,11 @@ func (w *walk) reopen(c *comment, flag, id int64, action Action, by string) erro
 			return err
 		}
 	case flag != 0 && (c.state == Standing || c.state == Hidden):
-		if _, err := w.tx.Exec(`UPDATE flags SET closed_at = 0, closed_by = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at <> 0
-			AND NOT EXISTS (SELECT 1 FROM flags o WHERE o.comment = flags.comment AND o.closed_at = 0)`, flag, by, w.now.Add(claimTime)); err != nil {
+		if err := w.corrected(func() error {
+			_, err := w.tx.Exec(`UPDATE flags SET closed_at = 0, closed_by = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at <> 0
+				AND NOT EXISTS (SELECT 1 FROM flags o WHERE o.comment = flags.comment AND o.closed_at = 0)`, flag, by, w.now.Add(claimTime))
+			return err
+		}, w.closedSums(flag)); err != nil {
 			return err
 		}
 		w.changes = append(w.changes, Change{Kind: "flag", Flag: flag, Comment: c.id})

@@ -216,13 +216,16 @@ type Figures struct {
 	From, To   time.Time
 	Days       []DayFigures
 	Categories []CategoryFigures
-	// HideMedian and HideP99 are from the platform's event received to the platform's answer to the hide.
+	// HideMedian and HideP99 are from the platform's event received to the platform's answer to the hide, to within a 64th of them; so is
+	// ReviewMedian.
 	HideMedian, HideP99 time.Duration
 	// ReviewMedian is from flag opened to flag closed by a person.
 	ReviewMedian time.Duration
 	Flags        int
 	FlagsClosed  int
 	FlagsLate    int // closed or still open after the channel's response target
+	// Uncounted is how many of the latest rows of one kind are not in the figures yet: in the minutes after an upgrade, and in a storm.
+	Uncounted int
 }
 
 // Change tells the console that something is new. It carries no text.

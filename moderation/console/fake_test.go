@@ -50,6 +50,8 @@ type fakeDesk struct {
 	trial    bool // what the bot hid was hidden by rules on trial
 	checking bool
 	alert    []moderation.Alert
+	// uncounted is how much the figures lack.
+	uncounted int
 	// templates are those of each name, the newest first.
 	templates map[string][]moderation.Template
 }
@@ -307,7 +309,7 @@ func (d *fakeDesk) AuthorHistory(_ context.Context, p platforms.Platform, id str
 
 func (d *fakeDesk) Figures(_ context.Context, from, to time.Time) (moderation.Figures, error) {
 	f := moderation.Figures{From: from, To: to, HideMedian: 640 * time.Millisecond, HideP99: 2300 * time.Millisecond, ReviewMedian: 17 * time.Minute,
-		Flags: 214, FlagsClosed: 208, FlagsLate: 9}
+		Flags: 214, FlagsClosed: 208, FlagsLate: 9, Uncounted: d.uncounted}
 	i := 0
 	for t := from; t.Before(to); t = t.AddDate(0, 0, 1) {
 		i++

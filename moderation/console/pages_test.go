@@ -163,13 +163,20 @@ func TestFigures(t *testing.T) {
 			t.Errorf("an axis to %d goes by %d, want %d", top, got, want)
 		}
 	}
-	h := newHouse(t, morning(t))
+	d := morning(t)
+	h := newHouse(t, d)
 	rut := h.as(t, h.open(t).base, "rut")
 	for path, says := range map[string]string{"/figures": "<svg", "/figures?from=2026-11-01&to=2026-11-02": "2026-11-02", "/figures?from=x": "senaste fyra veckorna",
 		"/figures?from=2026-11-02&to=2026-11-01": "senaste fyra veckorna", "/figures?from=0001-01-01": "senaste fyra veckorna"} {
 		if got := rut.get(path); got.status != http.StatusOK || !strings.Contains(got.body, says) {
 			t.Errorf("%s: %d, want %q", path, got.status, says)
 		}
+	}
+	if strings.Contains(rut.get("/figures").body, "räknas just nu") {
+		t.Error("figures that are complete say that they are not")
+	}
+	if d.uncounted = 31_000; !strings.Contains(rut.get("/figures").body, "minst 31\u00a0000 saknas") {
+		t.Error("the page does not say what is not in its figures yet")
 	}
 }
 

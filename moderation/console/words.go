@@ -499,6 +499,7 @@ var catalogue = map[string]rules.Words{
 	"figures.hides":          {SV: "Dolda kommentarer per kategori", EN: "Hidden comments by category"},
 	"figures.overturned":     {SV: "Hur ofta vi ändrar botens beslut", EN: "How often we change the bot's decisions"},
 	"figures.overturnedtext": {SV: "Andelen av det boten dolt och en människa sedan sett över, där människan kom fram till något annat. Ju lägre, desto bättre.", EN: "The share of what the bot hid and a person then looked over, where the person came to another conclusion. The lower, the better."},
+	"figures.uncounted":      {SV: "Siffrorna räknas just nu. De senaste händelserna är inte med än: minst %s saknas. Ladda om sidan om en stund.", EN: "The figures are being counted. The latest events are not in them yet: at least %s are missing. Load the page again in a while."},
 	"figures.shareof":        {SV: "%s av %d", EN: "%s of %d"},
 	"figures.reviewed":       {SV: "Sedda av människa", EN: "Seen by a person"},
 	"figures.changed":        {SV: "Ändrade", EN: "Changed"},

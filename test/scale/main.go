@@ -66,6 +66,11 @@ func grow(ctx context.Context, sizes, dir, svg string) (err error) {
 			}
 		}
 		filled := time.Since(began)
+		took, err := counted(ctx, folder)
+		if err != nil {
+			return fmt.Errorf("count the figures of %d: %w", n, err)
+		}
+		fmt.Fprintf(os.Stderr, "%d: what the figures lacked was counted in %s\n", n, took.Round(time.Second/10))
 		f, err := measuredApart(folder)
 		if err != nil {
 			return fmt.Errorf("measure %d: %w", n, err)

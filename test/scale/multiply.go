@@ -47,6 +47,29 @@ func fill(ctx context.Context, folder string, n int) error {
 	return verified(ctx, folder, n)
 }
 
+// counted lets the program count what its figures do not have yet, and tells how long it took.
+func counted(ctx context.Context, folder string) (took time.Duration, err error) {
+	h, err := enter(ctx, folder)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, h.db.Close()) }()
+	began := time.Now()
+	err = h.work(ctx, func() error {
+		for {
+			var left int64
+			err := h.db.View(ctx, func(tx *store.Tx) error {
+				return tx.QueryRow(`SELECT (SELECT max(id) FROM decisions) - decisions + (SELECT max(id) FROM history) - history + (SELECT max(id) FROM flags) - flags FROM figure_cursor`).Scan(&left)
+			})
+			if err != nil || left == 0 {
+				return err
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
+	return time.Since(began), err
+}
+
 // seed sends comments through the program.
 func seed(ctx context.Context, folder string, from, n int, reviewed bool) (err error) {
 	h, err := enter(ctx, folder)
@@ -353,7 +376,12 @@ func (c *copier) copyTable(ctx context.Context, table string, columns []string, 
 	return c.exec(ctx, `DROP TABLE seed_`+table)
 }
 
-// sums makes the sums of the rules those of all copies.
+// sums makes the sums of the rules those of all copies; those of the figures the program makes anew, as after an upgrade.
 func (c *copier) sums(ctx context.Context) error {
+	for _, statement := range []string{`DELETE FROM figure_sums`, `UPDATE figure_cursor SET decisions = 0, history = 0, flags = 0`} {
+		if err := c.exec(ctx, statement); err != nil {
+			return err
+		}
+	}
 	return c.exec(ctx, `UPDATE rule_records SET hides = hides * $1, reviewed = reviewed * $1, upheld = upheld * $1`, c.copies)
 }
