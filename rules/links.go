@@ -166,8 +166,8 @@ func (r *reading) bareSite(first, last int, host string, path, disguised bool) b
 	if r.words[last].kind&wordTitle != 0 && label.kind&wordUpper == 0 && !(label.kind&wordTitle != 0 && top == "com") {
 		return false // "bra.Men": a new sentence begins
 	}
-	if len(host)-len(top)-1 < 2 {
-		return false // "a.nu"
+	if len(host)-len(top)-1 < 2 && !path {
+		return false // "a.nu"; but "t.me/kanalen" is one
 	}
 	if name := host[:len(host)-len(top)-1]; digitsOnly(strings.ReplaceAll(name, ".", "")) && (len(name) < 3 || strings.Contains(name, ".")) {
 		return false // "9.se", "5.30.se"
