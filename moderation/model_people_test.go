@@ -27,9 +27,16 @@ func (w *world) inbox() {
 			}
 			return []string{w.channel.ID}
 		}})
-		w.completing = true
-		defer func() { w.completing = false }()
-		once.Run(ctx, w.m.work)
+		m, stopped := w.m, false
+		once.Run(ctx, func(ctx context.Context, entries []inbox.Entry) error {
+			stopped = stopped || w.mayStop() && w.stop()
+			w.completing = true
+			defer func() { w.completing = false }()
+			if stopped {
+				return w.tooLate(func() error { return m.work(ctx, entries) })
+			}
+			return m.work(ctx, entries)
+		})
 	})
 }
 
@@ -42,15 +49,20 @@ func (w *world) outbox() (did bool) {
 		if len(jobs) == 0 {
 			return
 		}
-		j := jobs[w.pick("job", len(jobs))]
-		if !w.m.outbox.begin(j) {
+		j, m := jobs[w.pick("job", len(jobs))], w.m
+		if !m.outbox.begin(j) {
 			return
 		}
 		if w.depth == 1 {
 			w.calm = true
 		}
-		w.m.outbox.do(context.Background(), j)
-		w.m.outbox.end(j)
+		do := func() error { m.outbox.do(context.Background(), j); return nil }
+		if w.mayStop() && w.stop() {
+			_ = w.tooLate(do)
+		} else {
+			_ = do()
+		}
+		m.outbox.end(j)
 		did = true
 	})
 	return did
@@ -126,12 +138,30 @@ func (w *world) decide() {
 	})
 }
 
+// regret decides, and takes it back, before or after some of it was done.
+func (w *world) regret() {
+	n := len(w.made)
+	w.decide()
+	if len(w.made) == n {
+		return
+	}
+	for range w.pick("done", 3) {
+		w.outbox()
+	}
+	if last := w.made[len(w.made)-1]; len(w.made) > n {
+		w.takeBack(last)
+	}
+}
+
 // undo takes back one of the latest decisions.
 func (w *world) undo() {
 	if len(w.made) == 0 {
 		return
 	}
-	d := w.made[len(w.made)-1-w.pick("decision", min(2, len(w.made)))]
+	w.takeBack(w.made[len(w.made)-1-w.pick("decision", min(2, len(w.made)))])
+}
+
+func (w *world) takeBack(d Decision) {
 	w.run(func() {
 		err := w.m.Undo(context.Background(), d.ID, d.By)
 		if err == nil || errors.Is(err, ErrTooLate) {
@@ -171,8 +201,20 @@ func (w *world) setPolicy() {
 func (w *world) fallBack() {
 	upheld := 100 + 890*w.pick("upheld", 2)
 	err := w.db.Update(context.Background(), func(tx *store.Tx) error {
-		_, err := tx.Exec(`UPDATE rule_records SET reviewed = 1000, upheld = $1`, upheld)
-		return err
+		rows, err := tx.Query(`UPDATE rule_records SET reviewed = 1000, upheld = $1 RETURNING rule`, upheld)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		w.fallen = map[string]bool{}
+		for rows.Next() {
+			var rule string
+			if err := rows.Scan(&rule); err != nil {
+				return err
+			}
+			w.fallen[rule] = upheld < 500
+		}
+		return rows.Err()
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"takhojd/archive"
@@ -51,7 +52,7 @@ func (w *world) write() {
 }
 
 func (w *world) words() string {
-	text := modelWords[w.pick("words", len(modelWords))].text
+	text := modelWords[max(0, w.pick("words", len(modelWords)+4)-4)].text // mostly the first
 	w.said[text]++
 	return text
 }
@@ -102,31 +103,76 @@ func (w *world) colleague() {
 	w.happened(c, kind, false)
 }
 
-// deliver lets the platform tell something, in any order, and perhaps again.
+// deliver lets the platform tell something: one thing or several at once, in any order, twice in one breath, and perhaps again.
 func (w *world) deliver() {
 	if len(w.told) > 0 && !w.quiet && w.pick("again", 4) == 3 {
 		e := w.told[w.pick("event", len(w.told))]
-		w.run(func() { w.must(w.m.Receive(context.Background(), []platforms.Event{e}), "receive") })
+		w.run(func() { w.must(w.receive([]platforms.Event{e}), "receive") })
 		return
 	}
 	if len(w.pending) == 0 {
 		return
 	}
-	i := w.pick("event", len(w.pending))
-	e := w.pending[i]
+	var events []platforms.Event
+	rest := slices.Clone(w.pending)
+	for range 1 + w.pick("more", min(3, len(rest))) {
+		i := w.pick("event", len(rest))
+		events = append(events, rest[i])
+		rest = slices.Delete(rest, i, i+1)
+	}
+	delivery := events
+	if w.pick("twice", 8) == 7 {
+		delivery = append(slices.Clone(events), events[0])
+	}
 	w.run(func() {
-		err := w.m.Receive(context.Background(), []platforms.Event{e})
+		err := w.receive(delivery)
 		w.must(err, "receive")
-		if err == nil {
-			w.pending = append(w.pending[:i:i], w.pending[i+1:]...)
-			w.told = append(w.told, e)
+		if err != nil || w.burn() || !w.quiet && w.pick("answer", 8) == 7 {
+			return // the platform had no 200, and delivers again
 		}
+		w.pending = rest
+		w.told = append(w.told, events...)
 	})
+}
+
+// receive hands a delivery to the process that works, by express unless that has too much to do.
+func (w *world) receive(events []platforms.Event) error {
+	x := w.m.express
+	if w.pick("road", 4) < 3 {
+		x.mu.Lock()
+		x.running = true // before run says so: the delivery may be there first
+		x.mu.Unlock()
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			x.run(ctx)
+		}()
+		defer func() { stop(); <-ended }()
+	}
+	waits, all := w.inInbox()
+	err := x.m.Receive(context.Background(), events)
+	if _, now := w.inInbox(); err == nil && waits > 0 && now != all+len(events) {
+		w.t.Fatal("what was delivered overtook what waits in the inbox")
+	}
+	return err
+}
+
+// inInbox counts what waits in the inbox and could be judged now, and all that is there.
+func (w *world) inInbox() (waits, all int) {
+	err := w.db.View(context.Background(), func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT coalesce(sum(CASE WHEN dead = 0 AND not_before <= $2 THEN 1 ELSE 0 END), 0), count(*) FROM inbox WHERE channel = $1`,
+			w.channel.ID, w.clock).Scan(&waits, &all)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return waits, all
 }
 
 // call is one call of the platform: it may fail before or after it did what it was asked, and the world goes on meanwhile. does is what it
 // does; deed names what must not be done twice.
-func (w *world) call(name, id, deed string, does func(c *citizen) error) error {
+func (w *world) call(ctx context.Context, name, id, deed string, does func(c *citizen) error) error {
 	if w.completing {
 		if w.dead || w.completeErr != nil && !errors.Is(w.completeErr, errLost) {
 			return w.completeErr
@@ -137,6 +183,7 @@ func (w *world) call(name, id, deed string, does func(c *citizen) error) error {
 		}
 		return does(c)
 	}
+	w.calls++
 	if w.burn() {
 		return errors.New("the process is dead")
 	}
@@ -147,6 +194,9 @@ func (w *world) call(name, id, deed string, does func(c *citizen) error) error {
 	w.goesOn()
 	if w.dead {
 		return errors.New("the process is dead")
+	}
+	if ctx.Err() != nil { // it was cut off before it went out
+		return ctx.Err()
 	}
 	c, ok := w.citizens[id]
 	if !ok || c.gone {
@@ -162,6 +212,9 @@ func (w *world) call(name, id, deed string, does func(c *citizen) error) error {
 	}
 	d.times++
 	w.goesOn()
+	if fault == nil && ctx.Err() != nil {
+		fault = ctx.Err()
+	}
 	if w.burn() || fault != nil {
 		d.lost++
 		if fault == nil {
@@ -200,7 +253,7 @@ func (w *world) goesOn() {
 	if w.depth != 1 || w.quiet {
 		return
 	}
-	n := w.pick("meanwhile", 16)
+	n := w.pick("meanwhile", 17)
 	if n < 9 {
 		return
 	}
@@ -220,12 +273,14 @@ func (w *world) goesOn() {
 	case 14:
 		w.undo()
 	case 15:
+		w.stop()
+	case 16:
 		w.tick(time.Duration(w.pick("slow", 12)) * time.Second)
 	}
 }
 
-func (w *world) Fetch(_ context.Context, ref platforms.Ref) (found platforms.Comment, err error) {
-	err = w.call("fetch", ref.Comment, "", func(c *citizen) error { found = c.Comment; return nil })
+func (w *world) Fetch(ctx context.Context, ref platforms.Ref) (found platforms.Comment, err error) {
+	err = w.call(ctx, "fetch", ref.Comment, "", func(c *citizen) error { found = c.Comment; return nil })
 	return found, err
 }
 
@@ -248,9 +303,9 @@ func (w *world) Capabilities() platforms.Capabilities {
 		HideEffectSV: "Döljs", HideEffectEN: "Hidden"}
 }
 
-func (w *world) Hide(_ context.Context, r archive.Receipt) error {
+func (w *world) Hide(ctx context.Context, r archive.Receipt) error {
 	w.kept(r, "hide")
-	return w.call("hide", r.Ref().Comment, "", func(c *citizen) error {
+	return w.call(ctx, "hide", r.Ref().Comment, "", func(c *citizen) error {
 		if w.calm && c.Revision() != r.Revision() {
 			w.t.Fatalf("%s: hidden for words that it does not say", c.Ref.Comment)
 		}
@@ -262,17 +317,17 @@ func (w *world) Hide(_ context.Context, r archive.Receipt) error {
 	})
 }
 
-func (w *world) Delete(_ context.Context, r archive.Receipt) error {
+func (w *world) Delete(ctx context.Context, r archive.Receipt) error {
 	w.kept(r, "delete")
-	return w.call("delete", r.Ref().Comment, "", func(c *citizen) error {
+	return w.call(ctx, "delete", r.Ref().Comment, "", func(c *citizen) error {
 		c.gone, c.byUs = true, true
 		w.happened(c, platforms.Removed, false)
 		return nil
 	})
 }
 
-func (w *world) Unhide(_ context.Context, ref platforms.Ref) error {
-	return w.call("unhide", ref.Comment, "", func(c *citizen) error {
+func (w *world) Unhide(ctx context.Context, ref platforms.Ref) error {
+	return w.call(ctx, "unhide", ref.Comment, "", func(c *citizen) error {
 		if c.Hidden {
 			c.Hidden = false
 			w.happened(c, platforms.Restored, false)
@@ -281,7 +336,7 @@ func (w *world) Unhide(_ context.Context, ref platforms.Ref) error {
 	})
 }
 
-func (w *world) Reply(_ context.Context, ref platforms.Ref, text string) (string, error) {
+func (w *world) Reply(ctx context.Context, ref platforms.Ref, text string) (string, error) {
 	deed := "reply " + text
 	if d := w.deeds[deed]; d != nil {
 		known := w.number(`SELECT count(*) FROM comments WHERE channel = $1 AND own = 1 AND text = $2`, w.channel.ID, text)
@@ -290,7 +345,7 @@ func (w *world) Reply(_ context.Context, ref platforms.Ref, text string) (string
 		}
 	}
 	var id string
-	err := w.call("reply", ref.Comment, deed, func(c *citizen) error {
+	err := w.call(ctx, "reply", ref.Comment, deed, func(c *citizen) error {
 		w.serial++
 		id = fmt.Sprintf("r%d", w.serial)
 		own := &citizen{Comment: platforms.Comment{Ref: w.ref(id), Post: c.Post, Parent: ref.Comment, Author: platforms.Author{ID: w.channel.Account}, Own: true,
@@ -303,42 +358,42 @@ func (w *world) Reply(_ context.Context, ref platforms.Ref, text string) (string
 	return id, err
 }
 
-func (w *world) PrivateReply(_ context.Context, ref platforms.Ref, text string) error {
-	return w.deed("private-reply", ref.Comment, text)
+func (w *world) PrivateReply(ctx context.Context, ref platforms.Ref, text string) error {
+	return w.deed(ctx, "private-reply", ref.Comment, text)
 }
 
-func (w *world) Block(_ context.Context, a platforms.Author) error {
-	return w.anyOf("block", a)
+func (w *world) Block(ctx context.Context, a platforms.Author) error {
+	return w.anyOf(ctx, "block", a)
 }
 
-func (w *world) Mute(_ context.Context, a platforms.Author) error {
-	return w.anyOf("mute", a)
+func (w *world) Mute(ctx context.Context, a platforms.Author) error {
+	return w.anyOf(ctx, "mute", a)
 }
 
 // anyOf does something to an author, by one of the comments that are there.
-func (w *world) anyOf(action string, a platforms.Author) error {
+func (w *world) anyOf(ctx context.Context, action string, a platforms.Author) error {
 	for _, id := range w.names {
 		if c := w.citizens[id]; c.Author.ID == a.ID {
 			gone := c.gone
 			c.gone = false
 			defer func() { c.gone = c.gone || gone }()
-			return w.call(action, id, "", func(*citizen) error { return nil })
+			return w.call(ctx, action, id, "", func(*citizen) error { return nil })
 		}
 	}
 	return platforms.ErrGone
 }
 
-func (w *world) Report(_ context.Context, ref platforms.Ref, _, text string) error {
-	return w.deed("report", ref.Comment, text)
+func (w *world) Report(ctx context.Context, ref platforms.Ref, _, text string) error {
+	return w.deed(ctx, "report", ref.Comment, text)
 }
 
 // deed is done once, save where the platform's answer was lost.
-func (w *world) deed(action, id, text string) error {
+func (w *world) deed(ctx context.Context, action, id, text string) error {
 	deed := action + " " + id + " " + text
 	if d := w.deeds[deed]; d != nil && d.lost < d.times {
 		w.t.Fatalf("%s: %s again, %d times, %d answers lost", id, action, d.times, d.lost)
 	}
-	return w.call(action, id, deed, func(*citizen) error { return nil })
+	return w.call(ctx, action, id, deed, func(*citizen) error { return nil })
 }
 
 func (w *world) CloseComments(context.Context, string, bool) error { return nil }

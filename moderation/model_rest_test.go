@@ -3,6 +3,7 @@ package moderation
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"time"
 
 	"takhojd/moderation/store"
@@ -18,30 +19,41 @@ func (w *world) none(what, query string, args ...any) {
 	}
 }
 
-// always is what holds at every moment.
+// always is what holds at every moment. Where the Moderator has not asked what time it is, it has written nothing.
 func (w *world) always() {
 	w.tick(time.Millisecond)
+	if asked := w.asked.Load(); asked != w.looked {
+		w.looked = asked
+		w.bounds()
+		w.judged()
+		w.grows()
+	}
+}
+
+// bounds holds the books against what no order of events may lead to.
+func (w *world) bounds() {
 	ch := w.channel.ID
 	w.none("decided twice by the bot", `SELECT comment, revision FROM decisions WHERE channel = $1 AND by_kind = 'bot' GROUP BY comment, revision HAVING count(*) > 1`, ch)
 	w.none("more is hidden in a day than the quota", `SELECT 1 FROM decisions WHERE channel = $1 AND by_kind = 'bot' AND action = 'hide'
 		GROUP BY decided_at / 86400000000 HAVING count(*) > $2`, ch, w.channel.HideQuota)
 	w.none("told to do once, and written twice", `SELECT decision, action FROM outbox WHERE channel = $1 AND action IN ('delete', 'block', 'reply', 'private-reply', 'mute', 'report')
 		GROUP BY decision, action HAVING count(*) > 1`, ch)
-	w.none("the bot decided what only people do", `SELECT 1 FROM decisions WHERE channel = $1 AND by_kind = 'bot' AND action NOT IN ('allow', 'flag', 'hide')`, ch)
-	w.none("a removal decided without a record", `SELECT 1 FROM decisions d WHERE channel = $1 AND by_kind <> 'platform' AND action IN ('hide', 'delete', 'block') AND revision <> ''
-		AND NOT EXISTS (SELECT 1 FROM archive_records r WHERE r.record_id = d.record_id AND r.revision = d.revision)`, ch)
+	w.none("the bot decided what only people do, or a removal was decided without a record", `SELECT 1 FROM decisions d WHERE channel = $1 AND (by_kind = 'bot' AND action NOT IN ('allow', 'flag', 'hide')
+		OR by_kind <> 'platform' AND action IN ('hide', 'delete', 'block') AND revision <> ''
+		AND NOT EXISTS (SELECT 1 FROM archive_records r WHERE r.record_id = d.record_id AND r.revision = d.revision))`, ch)
+	lawful, args := "", []any{ch}
 	for _, x := range modelWords {
 		if x.lawful && w.said[x.text] < 3 { // said again and again it is spam, and the policy says so
-			w.none("a lawful comment is hidden by the bot", `SELECT 1 FROM decisions d WHERE d.channel = $1 AND by_kind = 'bot' AND action = 'hide' AND revision = $2`,
-				ch, platforms.Comment{Text: x.text}.Revision())
+			args = append(args, platforms.Comment{Text: x.text}.Revision())
+			lawful += fmt.Sprintf(", $%d", len(args))
 		}
 	}
+	w.none("a lawful comment is hidden by the bot", `SELECT 1 FROM decisions d WHERE d.channel = $1 AND by_kind = 'bot' AND action = 'hide' AND revision IN (''`+lawful+`)`, args...)
 	// What waits without a flag stands in a table that is kept up to date: it is what one would find by looking at everything.
 	const kept = `SELECT u.comment, u.list, u.decision, u.at FROM unseen u JOIN comments c ON c.id = u.comment WHERE c.channel = $1`
 	const looked = `SELECT c.id, 'hidden', d.id, c.state_at ` + fromBotHidden + ` AND c.channel = $1 UNION ALL SELECT c.id, 'question', d.id, d.decided_at ` + fromRouted + ` AND c.channel = $1`
-	w.none("a list has what it should not", `SELECT * FROM (`+kept+`) AS k EXCEPT SELECT * FROM (`+looked+`) AS l`, ch)
-	w.none("a list lacks what it should have", `SELECT * FROM (`+looked+`) AS l EXCEPT SELECT * FROM (`+kept+`) AS k`, ch)
-	w.grows()
+	w.none("a list has what it should not, or lacks what it should have", `SELECT 1 FROM (SELECT * FROM (`+kept+`) AS k EXCEPT SELECT * FROM (`+looked+`) AS l) AS more
+		UNION ALL SELECT 1 FROM (SELECT * FROM (`+looked+`) AS l EXCEPT SELECT * FROM (`+kept+`) AS k) AS fewer`, ch)
 }
 
 // grows holds the log against what it was: it has all that it had, in the same places.

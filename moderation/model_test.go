@@ -2,14 +2,15 @@ package moderation
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"go.uber.org/zap"
 	"pgregory.net/rapid"
 
 	"takhojd/archive"
@@ -34,8 +35,8 @@ var modelWords = []struct {
 	text   string
 	lawful bool // the bot must not hide it
 }{
-	{"Tack för ett tydligt svar, det var bra förklarat.", true},
 	{"Du är en jävla idiot", false},
+	{"Tack för ett tydligt svar, det var bra förklarat.", true},
 	{"Läs mer på https://www.dn.se/sthlm/en-artikel", true},
 	{"Jag ska döda dig", false},
 	{"När öppnar vårdcentralen på måndag, och hur bokar jag tid?", true},
@@ -73,26 +74,38 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var w *world
+	db.BeforeCommit(func(*store.Tx) error { // where there is something for the log, a process may also die when all is written but the commit
+		if w != nil && w.burn() {
+			return errors.New("the process is dead")
+		}
+		return nil
+	})
 	policies := modelPolicies(t)
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
-		w := newWorld(rt, fmt.Sprintf("c%d", n), db, records, policies)
+		w = newWorld(rt, fmt.Sprintf("c%d", n), db, records, policies)
 		rt.Repeat(map[string]func(*rapid.T){
 			"":          func(*rapid.T) { w.always() },
 			"write":     func(*rapid.T) { w.write() },
 			"edit":      func(*rapid.T) { w.edit() },
 			"remove":    func(*rapid.T) { w.remove() },
 			"colleague": func(*rapid.T) { w.colleague() },
-			"deliver":   func(*rapid.T) { w.deliver() },
+			"deliver 1": func(*rapid.T) { w.deliver() },
+			"deliver 2": func(*rapid.T) { w.deliver() },
+			"deliver 3": func(*rapid.T) { w.deliver() },
 			"judge":     func(*rapid.T) { w.inbox() },
-			"act":       func(*rapid.T) { w.outbox() },
-			"act again": func(*rapid.T) { w.outbox() },
-			"decide":    func(*rapid.T) { w.decide() },
+			"act 1":     func(*rapid.T) { w.outbox() },
+			"act 2":     func(*rapid.T) { w.outbox() },
+			"act 3":     func(*rapid.T) { w.outbox() },
+			"decide 1":  func(*rapid.T) { w.decide() },
+			"decide 2":  func(*rapid.T) { w.decide() },
+			"regret":    func(*rapid.T) { w.regret() },
 			"undo":      func(*rapid.T) { w.undo() },
 			"wait":      func(*rapid.T) { w.wait() },
 			"weather":   func(*rapid.T) { w.weather = w.pick("weather", 4) },
-			"crash":     func(*rapid.T) { w.fuse = w.pick("fuse", 9) },
+			"crash":     func(*rapid.T) { w.fuse = w.pick("fuse", 12) },
 			"read":      func(*rapid.T) { w.read() },
 			"retry":     func(*rapid.T) { w.retryDead() },
 			"policy":    func(*rapid.T) { w.setPolicy() },
@@ -169,6 +182,15 @@ type world struct {
 	serial   int
 	said     map[string]int // how often each of the words was written
 
+	alone     bool // nobody shares the books with the process that works
+	processes int
+	calls     int // how often the platform was called
+	latest    int64
+	heard     map[int64]*echo // what was judged last of each comment
+	fallen    map[string]bool // the rules that people have overturned too often
+	asked     atomic.Int64    // how often the Moderator asked for the time
+	looked    int64           // how often it had when the books were last looked at
+
 	weather     int
 	fuse        int // effects until the crash; -1: none
 	dead        bool
@@ -183,34 +205,33 @@ type world struct {
 
 func newWorld(t *rapid.T, name string, db *store.DB, a *archive.Archive, policies []*rules.Policy) *world {
 	w := &world{t: t, name: name, db: db, archive: a, policies: policies, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), citizens: map[string]*citizen{},
-		deeds: map[string]*done{}, said: map[string]int{}, fuse: -1, first: -1}
+		deeds: map[string]*done{}, said: map[string]int{}, heard: map[int64]*echo{}, fuse: -1, first: -1}
 	w.channel = platforms.Channel{ID: "ch-" + name, Platform: platforms.Facebook, Account: "acc-" + name, Name: "Region", ResponseTarget: time.Hour,
 		HideQuota: 3 + w.pick("quota", 20)}
+	w.alone = w.pick("alone", 3) == 2
 	err := db.Update(context.Background(), func(tx *store.Tx) error { // all else belongs to a channel, and this world has its own
 		_, err := tx.Exec(`DELETE FROM rule_records`)
 		return err
 	})
 	w.must(err, "begin")
 	w.restart()
+	w.write()
+	w.write()
+	w.deliver()
 	return w
 }
 
 // restart begins anew on the same books, as after a crash.
 func (w *world) restart() {
-	m, err := New(Config{DB: w.db, Archive: w.archive, Policy: w.policies[0], Channels: []platforms.Channel{w.channel}, Adapters: map[string]Adapter{w.channel.ID: w},
-		Log: zap.NewNop(), Now: w.now, Backoff: 1, BackoffMax: 1, Attempts: 4, Location: time.UTC})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if w.depth == 0 {
-		w.m, w.dead, w.fuse = m, false, -1
-	}
+	w.dead, w.fuse = false, -1
+	w.m = w.process()
 }
 
 func (w *world) pick(label string, n int) int { return rapid.IntRange(0, n-1).Draw(w.t, label) }
 
 // now is the Moderator's clock, and burns the fuse: it is asked in every transaction.
 func (w *world) now() time.Time {
+	w.asked.Add(1)
 	if w.burn() {
 		panic(crashed{})
 	}

@@ -502,7 +502,7 @@ func (w *walk) finish(j job, o outcome) error {
 		return err
 	}
 	if was != "waiting" { // called off meanwhile, or done by another node
-		if err := w.turnBack(c, j, o); err != nil {
+		if err := w.turnBack(c, j, o, was); err != nil {
 			return err
 		}
 	} else if o.state == Standing {
@@ -538,8 +538,8 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 		if err := w.save(c); err != nil {
 			return err
 		}
-		if o.state == Removed {
-			if err := w.closeFlagsExcept(c, Escalation, "platform"); err != nil {
+		if o.state == Removed || o.state == Deleted { // also what was asked of other words, told of in between
+			if err := w.closeFlagsExcept(c, Escalation, c.stateBy); err != nil {
 				return err
 			}
 		}
@@ -558,7 +558,7 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 }
 
 // seenAgain closes the question whether a comment that was edited while it was hidden may be seen again: it is seen, and what it says now is
-// allowed.
+// allowed. What was doubtful in words that it no longer says is asked no more, either.
 func (w *walk) seenAgain(c *comment) error {
 	d, err := w.decisionOn(c)
 	if err != nil || d.action != Allow && d.action != Restore && d.action != Route {
@@ -566,7 +566,7 @@ func (w *walk) seenAgain(c *comment) error {
 	}
 	var why string
 	err = w.tx.QueryRow(`SELECT why FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && Why(why) != EditedWhy {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && Why(why) != EditedWhy && Why(why) != Doubt && Why(why) != Quota {
 		return nil
 	}
 	if err != nil {
@@ -615,8 +615,8 @@ func (w *walk) effect(j job, o outcome) string {
 }
 
 // turnBack handles a job that a person called off while the platform was doing it, or that another node did after this one was stopped: what was done is undone. A deletion can't be; the
-// books say what happened.
-func (w *walk) turnBack(c *comment, j job, o outcome) error {
+// books say what happened. was is the job's state: "done" by another, else called off.
+func (w *walk) turnBack(c *comment, j job, o outcome, was string) error {
 	d, err := w.decisionOn(c)
 	if err != nil {
 		return err
@@ -624,7 +624,7 @@ func (w *walk) turnBack(c *comment, j job, o outcome) error {
 	switch {
 	case j.action == "hide" && o.state == Hidden && !d.action.removes():
 		err = w.showAgain(c, d)
-	case j.action == "restore" && o.state == Standing:
+	case j.action == "restore" && o.state == Standing && (d.action.removes() || was != "done" && !d.lets()):
 		if err = w.hideAgain(c, d); err == nil {
 			err = w.save(c)
 		}

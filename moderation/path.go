@@ -270,6 +270,9 @@ func (w *walk) takenBefore(c *comment, received time.Time) error {
 		if kept, err := w.kept(c); err != nil || kept {
 			return err
 		}
+		if n, err := howMany(w.tx, `SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'waiting' AND action = 'restore'`, c.id); err != nil || n > 0 {
+			return err // a person has let it be seen again, before its words came: that a colleague hid it is no longer what holds
+		}
 		d := &decision{comment: c, byKind: "platform", action: Hide, received: received}
 		if err := w.number(d); err != nil {
 			return err

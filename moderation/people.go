@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -469,8 +470,30 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 		if err := w.learn(id); err != nil {
 			return err
 		}
-		return w.reopen(c, flag, id, Action(action), by)
+		if err := w.reopen(c, flag, id, Action(action), by); err != nil || Action(action).beside() {
+			return err
+		}
+		return w.leftHidden(c)
 	})
+}
+
+// leftHidden puts a comment before a person that stays hidden when a decision is taken back: it was hidden already when the decision came to
+// it, by a colleague of whom nobody has told us or by an attempt whose answer was lost.
+func (w *walk) leftHidden(c *comment) error {
+	if c.state != Hidden {
+		return nil
+	}
+	if ours, err := w.underWay(c); err != nil || ours {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil || d.id == 0 {
+		return err
+	}
+	if d.why, err = w.asks(d); err != nil || d.why == "" {
+		return err
+	}
+	return w.openFlag(d, w.m.Policy())
 }
 
 // takeBack cancels what still waits, and reverses what was done.
@@ -516,10 +539,10 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if before.action == Hide || before.action == Delete || before.action == Block {
 		c.violationAt = w.now
 	}
-	switch reverse {
-	case "hide":
+	switch { // unless what was decided before says the same: two colleagues may have decided alike
+	case reverse == "hide" && !before.action.removes():
 		err = w.showAgain(c, before)
-	case "restore":
+	case reverse == "restore" && !before.lets():
 		err = w.hideAgain(c, before)
 	}
 	if err != nil {
@@ -538,6 +561,11 @@ func (w *walk) recordUndone(record string, id int64, action Action) error {
 	}
 	return w.m.archive.Add(w.tx, record, archive.KindDecision, archive.Decision{ID: id, Action: "undone:" + string(action), By: "person",
 		At: w.now.UTC().Truncate(time.Microsecond)})
+}
+
+// lets tells whether people have said, here or in the platform's own tools, that the comment may be seen.
+func (d *decision) lets() bool {
+	return d.byKind != "bot" && (d.action == Allow || d.action == Restore || d.action == Route)
 }
 
 // showAgain takes back a hide that was done.
@@ -576,9 +604,13 @@ func (w *walk) lower(c *comment, flag, id int64, by string) error {
 		flag, by, w.now.Add(claimTime)); err != nil {
 		return err
 	}
-	before.why = Doubt
-	if before.escalate {
-		before.why = Escalation
+	asked, err := w.asks(before)
+	if err != nil {
+		return err
+	}
+	before.why = cmp.Or(asked, Doubt)
+	if asked == "" && before.byKind == "bot" && before.action == Hide {
+		before.why = BlockWhy // it stands as decided: what was asked was what to do with its author
 	}
 	return w.openFlag(before, w.m.Policy())
 }

@@ -1,0 +1,101 @@
+package moderation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+	"takhojd/rules"
+)
+
+// What the bot decided, held against what the policy says of the very words, and of what had been said before them.
+
+// verdicts remembers what the policies say, since they always say the same.
+var verdicts = map[string][]string{}
+
+// judged looks at each decision that the bot has made since the last look.
+func (w *world) judged() {
+	err := w.db.View(context.Background(), func(tx *store.Tx) error {
+		rows, err := tx.Query(`SELECT d.id, d.comment, d.verdict, d.decided_at, c.comment_id, c.author_id, r.text FROM decisions d
+			JOIN comments c ON c.id = d.comment JOIN revisions r ON r.comment = d.comment AND r.revision = d.revision
+			WHERE d.channel = $1 AND d.by_kind = 'bot' AND d.id > $2 ORDER BY d.id`, w.channel.ID, w.latest)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var comment, at int64
+			var verdict, name, author, text string
+			if err := rows.Scan(&w.latest, &comment, &verdict, &at, &name, &author, &text); err != nil {
+				return err
+			}
+			var v rules.Verdict
+			if err := json.Unmarshal([]byte(verdict), &v); err != nil {
+				return err
+			}
+			w.rightly(name, v, &echo{comment: comment, author: author, mark: rules.FingerprintOf(text), at: store.FromTime(at)}, text)
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// rightly holds a verdict against what the policy finds in the words.
+func (w *world) rightly(name string, v rules.Verdict, said *echo, text string) {
+	i := slices.IndexFunc(w.policies, func(p *rules.Policy) bool { return p.Version() == v.Policy })
+	if i < 0 {
+		w.t.Fatalf("%s: judged by no policy", name)
+	}
+	facts := w.facts(said, said.at.Add(-w.policies[i].RepeatWindow()))
+	key := fmt.Sprintf("%d %d %d %s", i, facts.SameByAuthor, facts.SameByOthers, text)
+	want, known := verdicts[key]
+	if !known {
+		want = found(w.policies[i].Judge(platforms.Comment{Text: text, Author: platforms.Author{ID: said.author}}, facts))
+		verdicts[key] = want
+	}
+	if got := found(v); !slices.Equal(got, want) {
+		w.tell(name)
+		w.t.Fatalf("%s: %q (said before: %d, by others %d) was judged as %v, and the policy says %v", name, text, facts.SameByAuthor, facts.SameByOthers, got, want)
+	}
+	for _, f := range v.Findings {
+		if f.Action == rules.Hide && w.fallen[f.Rule] {
+			w.t.Fatalf("%s: %s hides, and has fallen back", name, f.Rule)
+		}
+	}
+}
+
+// found lists what a verdict found, and where. How far a rule may go is another matter, and so is their order.
+func found(v rules.Verdict) (all []string) {
+	for _, f := range v.Findings {
+		all = append(all, fmt.Sprintf("%s %d-%d", f.Rule, f.Start, f.End))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// facts is what had been said before, since a time; what is said now counts for those after it.
+func (w *world) facts(said *echo, since time.Time) (f rules.Facts) {
+	if said.mark == (rules.Fingerprint{}) {
+		return f
+	}
+	for _, other := range w.heard {
+		switch {
+		case other.comment == said.comment || other.at.Before(since) || !said.mark.Near(other.mark):
+		case other.author != "" && other.author == said.author:
+			f.SameByAuthor++
+		default:
+			f.SameByOthers++
+		}
+	}
+	if before := w.heard[said.comment]; before != nil {
+		said.at, said.author = before.at, before.author // an edit makes it neither newer nor another's
+	}
+	w.heard[said.comment] = said
+	return f
+}
