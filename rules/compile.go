@@ -33,14 +33,14 @@ type form struct {
 }
 
 // The classes of tokens that are no words of the lists.
-var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "fullname", "swedishname", "money"}
+var specialClasses = []string{"num", "mention", "hashtag", "link", "symbol", "name", "fullname", "swedishname", "money", "line"}
 
 func newVocabulary() *vocabulary {
 	v := &vocabulary{numbers: make(map[string]int), used: make(map[int]bool), common: make(map[int]bool), size: make(map[int]int),
 		forms: make(map[form]*classSet), options: make(map[int]classSet), in: make(map[int][]int)}
 	for _, name := range specialClasses {
 		n, _ := v.number(name)
-		v.common[n] = !strings.HasSuffix(name, "name") && name != "money"
+		v.common[n] = !strings.HasSuffix(name, "name") && name != "money" && name != "line"
 	}
 	return v
 }
@@ -345,7 +345,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		p.addSet(v, set)
 		return int32(len(p.sets.of) - 1)
 	}
-	p.special = specialSets{number: special("num"), money: special("money"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
+	p.special = specialSets{number: special("num"), money: special("money"), line: special("num", "line"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
 		symbol: special("symbol"), name: special("name"), fullName: special("name", "fullname"), swedishName: special("name", "fullname", "swedishname")}
 	var all []lexicon.Term
 	for _, t := range terms {

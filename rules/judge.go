@@ -30,6 +30,7 @@ type judge struct {
 	unused    []string         // classes that no pattern names
 	byName    map[string][]int // rules by what they detect
 	routes    []compiledRoute
+	asking    []*pattern // what a comment that asks without a question mark has
 	context   contextSets
 	second    second
 	pool      *sync.Pool
@@ -126,9 +127,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 		clear(s.findings)
 		clear(s.reasons)
 	}
-	if v.Route = p.routeOf(s); v.Route == NoRoute {
-		v.Route = w.secondRoute()
-	}
+	v.Route = w.route()
 	*w = weighing{}
 	if len(v.Findings) > 1 {
 		slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(b) - p.order(a) })

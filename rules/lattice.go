@@ -190,7 +190,9 @@ func (l *lattice) abbreviated(i int) bool {
 }
 
 // specialSets are the sets of tokens that are no words of the lists: numbers, names on the net, emoji.
-type specialSets struct{ number, money, mention, hashtag, link, symbol, name, fullName, swedishName int32 }
+type specialSets struct {
+	number, money, line, mention, hashtag, link, symbol, name, fullName, swedishName int32
+}
 
 func (s *specialSets) person(n *named) int32 {
 	switch {
@@ -204,7 +206,14 @@ func (s *specialSets) person(n *named) int32 {
 
 func (s *specialSets) of(t *text.Token, whole string) int32 {
 	switch t.Kind {
+	case text.Word:
+		if t.Text[0]-'0' <= 9 && lineName(t.Text) {
+			return s.line
+		}
 	case text.Number:
+		if t.Span.End-t.Span.Start > len(t.Text) && lineName(whole[t.Span.Start:t.Span.End]) {
+			return s.line
+		}
 		if strings.HasSuffix(t.Text, "kr") || strings.HasSuffix(t.Text, "sek") || strings.HasSuffix(t.Text, "lax") {
 			return s.money
 		}
@@ -232,4 +241,21 @@ func priced(s string, at text.Span) bool {
 		}
 	}
 	return strings.HasPrefix(s[at.End:], ":-")
+}
+
+// lineName tells whether a number with its ending is what people call a line of buses or trains: 4:an, 43an, 172:ans. 112:an is
+// whom one calls in an emergency.
+func lineName(s string) bool {
+	digits := 0
+	for digits < len(s) && s[digits]-'0' <= 9 {
+		digits++
+	}
+	if digits == 0 || digits > 3 || s[:digits] == "112" {
+		return false
+	}
+	switch strings.ToLower(strings.TrimPrefix(s[digits:], ":")) {
+	case "an", "ans", "ann":
+		return true
+	}
+	return false
 }

@@ -231,6 +231,9 @@ type policyFile struct {
 		// SecondKey is how likely a violation must be to that reader, from 0 to 1, before patterns of words may hide a comment; below it
 		// they flag. 0, the default, lets them hide alone.
 		SecondKey float64 `yaml:"second_key"`
+		// Asking are patterns of what people ask with when they leave the question mark out: where it is on a route's
+		// topic, the second reader tells whether it asks. Empty, the default: only question marks count.
+		Asking []string `yaml:"asking"`
 		// SecondTopics lets that reader flag what is less likely a violation, where a pattern says what the comment is about; without
 		// patterns, where the reader guesses the category.
 		SecondTopics []secondTopic `yaml:"second_topics"`
@@ -300,8 +303,11 @@ type route struct {
 	ID    Route `yaml:"id"`
 	Name  Words `yaml:"name"`
 	Reply Words `yaml:"reply"`
-	// Topic is what the route is about; where several routes find a question, the topic touched most often wins.
+	// Topic is what the route is about; where several routes find a question, the topic touched most often wins. Hint, which may be empty, are
+	// words that go with it, and count a third. Weight is how many times both count; 0 is 1.
 	Topic  string   `yaml:"topic"`
+	Hint   string   `yaml:"hint"`
+	Weight int      `yaml:"weight"`
 	Find   []string `yaml:"find"`
 	Unless []string `yaml:"unless"`
 	Match  []string `yaml:"match"`

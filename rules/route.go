@@ -1,18 +1,23 @@
 package rules
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
 
 // compiledRoute is a route made ready.
 type compiledRoute struct {
 	id           Route
 	find, unless []*pattern
-	topic        *pattern
+	topic, hint  *pattern // hint may be nil
+	weight       int
 }
 
 func (p *Policy) compileRoutes(v *vocabulary) error {
 	for i := range p.file.Routes {
 		r := &p.file.Routes[i]
-		made := compiledRoute{id: r.ID}
+		made := compiledRoute{id: r.ID, weight: cmp.Or(r.Weight, 1)}
 		var err error
 		if made.find, err = compileAll(r.Find, v); err != nil {
 			return fmt.Errorf("route %s: %w", r.ID, err)
@@ -20,34 +25,71 @@ func (p *Policy) compileRoutes(v *vocabulary) error {
 		if made.unless, err = compileAll(r.Unless, v); err != nil {
 			return fmt.Errorf("route %s: %w", r.ID, err)
 		}
-		topic, err := compileAll([]string{r.Topic}, v)
-		if err != nil {
+		if made.topic, err = compilePattern(r.Topic, v); err != nil {
 			return fmt.Errorf("route %s: topic: %w", r.ID, err)
 		}
-		made.topic = topic[0]
+		if r.Hint != "" {
+			if made.hint, err = compilePattern(r.Hint, v); err != nil {
+				return fmt.Errorf("route %s: hint: %w", r.ID, err)
+			}
+		}
 		p.judge.routes = append(p.judge.routes, made)
+	}
+	var err error
+	if p.judge.asking, err = compileAll(p.file.Policy.Asking, v); err != nil {
+		return fmt.Errorf("asking: %w", err)
 	}
 	return nil
 }
 
-// routeOf says where the comment's question belongs: of the routes that find a question of theirs, the one whose topic is
-// touched most often; of equals, the first in the file.
+// routeOf says where the comment's question belongs: of the routes that find a question of theirs, the one whose topic is touched most.
 func (p *Policy) routeOf(s *scratch) Route {
+	return p.mostTouched(s, func(r *compiledRoute) bool {
+		return s.matcher.somewhere(r.find) && !s.matcher.somewhere(r.unless)
+	})
+}
+
+// topicOf says where the comment would belong if it were a question.
+func (p *Policy) topicOf(s *scratch) Route {
+	return p.mostTouched(s, func(*compiledRoute) bool { return true })
+}
+
+// mostTouched is, of the routes that are wanted, the one whose topic and hints the comment touches most; of equals, the first in the file.
+func (p *Policy) mostTouched(s *scratch, wanted func(*compiledRoute) bool) Route {
+	const ofTopic = 3 // how many hints a word of the topic itself is worth
 	best, most := NoRoute, 0
 	for i := range p.judge.routes {
 		r := &p.judge.routes[i]
-		if !r.topic.possible(&s.lattice) || !s.matcher.somewhere(r.find) || s.matcher.somewhere(r.unless) {
+		if !r.touched(&s.lattice) || !wanted(r) {
 			continue
 		}
-		if n := s.matcher.times(r.topic); n > most {
+		n := ofTopic * s.matcher.times(r.topic)
+		if r.hint != nil {
+			n += s.matcher.times(r.hint)
+		}
+		if n *= r.weight; n > most {
 			best, most = r.id, n
 		}
 	}
 	return best
 }
 
+// touched tells whether a word of the route's topic or hints may be in the comment.
+func (r *compiledRoute) touched(l *lattice) bool {
+	return r.topic.possible(l) || r.hint != nil && r.hint.possible(l)
+}
+
+// mayAsk tells whether a comment on a route's topic has a question mark, or something that people ask with when they leave it out.
+func (p *Policy) mayAsk(s *scratch) bool {
+	return slices.ContainsFunc(p.judge.routes, func(r compiledRoute) bool { return r.touched(&s.lattice) }) &&
+		(s.lattice.asking || s.matcher.somewhere(p.judge.asking))
+}
+
 // times counts the places where a pattern matches.
 func (m *matcher) times(p *pattern) (n int) {
+	if !p.possible(m.l) {
+		return 0
+	}
 	for from := 0; from < m.l.n; n++ {
 		evidence, ok := m.whole(p, from)
 		if !ok {

@@ -242,23 +242,35 @@ func (w *weighing) secondAlarm() {
 	if at < 0 {
 		return
 	}
-	if _, serious := r.model.Is(&w.s.folded, w.classes(), w.order()); serious {
+	if _, _, serious := r.model.Is(&w.s.folded, w.classes(), w.order()); serious {
 		w.findings[at].Escalate, w.escalate = true, true
 	}
 }
 
-// secondRoute lets the second reader say where a question belongs that touches on a route's topic, when no pattern does. It is asked where
-// somebody asks: a reading costs too much to spend it on every comment that names a bus.
-func (w *weighing) secondRoute() Route {
-	r := &w.p.second
-	if r.model == nil || !w.s.lattice.asking || w.shadowed() || !slices.ContainsFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.topic.possible(&w.s.lattice) }) {
-		return NoRoute
+// hardlyAsks is the likelihood under which the reader takes a comment for none that asks, though a pattern found a question in it: nobody
+// wants to know "Hur svårt kan det vara?". asksUnmarked is the one from which it takes a comment without a question mark for one that asks. Both
+// were chosen on what a model said of writers whom it had not read: with both, 777 of 838 questions go where they belong (by patterns alone
+// 744), and 10,500 of 11,029 other comments nowhere (10,427).
+const hardlyAsks, asksUnmarked = 0.004, 0.2
+
+// route says where the comment belongs as a question. Patterns say where; the reader keeps from there what hardly asks at all, and where no
+// pattern matched but some word of how people ask stands beside a route's topic, it may say that this is a question too. A route
+// removes nothing.
+func (w *weighing) route() Route {
+	byPatterns := w.p.routeOf(w.s)
+	if w.p.second.model == nil || w.shadowed() || byPatterns == NoRoute && !w.p.mayAsk(w.s) {
+		return byPatterns
 	}
-	route, _ := r.model.Is(&w.s.folded, w.classes(), w.order())
-	if i := slices.IndexFunc(w.p.judge.routes, func(x compiledRoute) bool { return x.id == Route(route) }); i < 0 {
-		return NoRoute
+	likely, asks, _ := w.p.second.model.Is(&w.s.folded, w.classes(), w.order())
+	switch {
+	case likely < 0: // a model without such a head
+		return byPatterns
+	case byPatterns != NoRoute && likely >= hardlyAsks:
+		return byPatterns
+	case byPatterns == NoRoute && asks && (w.s.lattice.asking || likely >= asksUnmarked):
+		return w.p.topicOf(w.s)
 	}
-	return Route(route)
+	return NoRoute
 }
 
 // doubt is how much likelier a violation must be on a topic when the reader guesses another category than the topic's.

@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"bytes"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -167,9 +169,9 @@ func TestKnownWordsChangeNothing(t *testing.T) {
 		if want, _ := m.Category(&s.folded, signs); got != want {
 			t.Errorf("%q: %s, want %s", comment, got, want)
 		}
-		route, serious := known.Is(&s.folded, classes, &s.order)
-		if r, s := m.Is(&s.folded, signs, &signed); route != r || serious != s {
-			t.Errorf("%q: is %q, %t; want %q, %t", comment, route, serious, r, s)
+		likely, asks, serious := known.Is(&s.folded, classes, &s.order)
+		if l, a, s := m.Is(&s.folded, signs, &signed); likely != l || asks != a || serious != s {
+			t.Errorf("%q: asks %v, %t, serious %t; want %v, %t, %t", comment, likely, asks, serious, l, a, s)
 		}
 	}
 }
@@ -208,7 +210,7 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 	var examples []learn.Example
 	for _, who := range strings.Fields("ni vi hon han alla ingen tåget kön vården läkaren chefen") {
 		for _, e := range []learn.Example{
-			{Text: "tåget runt " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "tåget runt " + who + " var full igen"},
+			{Text: "tåget runt " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "blir det " + who + " som grumlas plurrigt", Route: "transit"}, {Text: "tåget runt " + who + " var full igen"},
 			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}, Serious: true}, {Text: "väntar på " + who + " ännu"},
 			{Text: "quuxa " + who + " nu", Categories: []string{"threat"}},
 		} {
@@ -229,6 +231,7 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 	}{
 		"a question on a topic":     {text: "tåget runt grannarna grumlas plurrigt?", route: "transit"},
 		"no question":               {text: "tåget runt grannarna grumlas plurrigt"},
+		"unmarked, as people ask":   {text: "blir tåget plurrigt", route: "transit"},
 		"off topic":                 {text: "grannarna grumlas plurrigt?"},
 		"a question in shadow":      {text: "tåget runt grannarna grumlas plurrigt?", facts: shadow},
 		"a serious threat":          {text: "frotsa grannarna nu", escalate: true},
@@ -243,5 +246,27 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 		if v := p.WithSecondReader(nil).Judge(platforms.Comment{Text: c.text}, c.facts); v.Route != NoRoute || v.Escalate {
 			t.Errorf("%s: the rules alone route or escalate it", name)
 		}
+	}
+}
+
+// TestSecondReaderTellsWhoAsks: it keeps from their routes comments that ask nobody anything, though a pattern matched, and hardly any other.
+func TestSecondReaderTellsWhoAsks(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join("..", "..", "shared", "eval", "dev.jsonl"))
+	if err != nil {
+		t.Skip("the development set is not here: ", err)
+	}
+	report := func(p *Policy) Report {
+		r, err := Evaluate(p, bytes.NewReader(raw))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	with, alone := report(mustDefault(t)), report(mustDefault(t).WithSecondReader(nil))
+	if a, b := with.RouteSpared.Of-with.RouteSpared.N, alone.RouteSpared.Of-alone.RouteSpared.N; 2*a > b {
+		t.Errorf("%d comments that ask nothing are routed; by patterns alone %d", a, b)
+	}
+	if with.RouteRight.N < alone.RouteRight.N {
+		t.Errorf("%d questions are routed; by patterns alone %d", with.RouteRight.N, alone.RouteRight.N)
 	}
 }

@@ -136,7 +136,7 @@ func (m *Model) Closer(f *text.Folded, classes []uint32, o *Order) float64 {
 	return logistic(logit[0])
 }
 
-// Head is what a comment may be beside a violation: a route's id, or [Serious].
+// Head is what a comment may be beside a violation: [Serious] or [Asks].
 type Head struct {
 	Name string
 	// Threshold is the probability from which on it is believed to be that.
@@ -146,13 +146,15 @@ type Head struct {
 // Heads are what the model knows beside violations.
 func (m *Model) Heads() []Head { return m.heads }
 
-// Serious is the head of threats and incitement that are clear.
-const Serious = "serious"
+// The heads: of threats and incitement that are clear, and of comments that ask for help or facts which somebody else than the social media
+// team has, wherever they belong. That they ask is learnt from all of them together: how people ask has little to do with about what.
+const Serious, Asks = "serious", "asks"
 
-// Is gives the heads whose thresholds the comment reaches: the likeliest of the routes or "", and whether it is a serious threat or incitement.
-func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (route string, serious bool) {
+// Is tells how likely the comment is to ask, from 0 to 1, whether that is likely enough to believe it without more, and whether the comment is a
+// serious threat or incitement. A model that has no such head says -1 and false.
+func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (likely float64, asks, serious bool) {
 	if len(m.heads) == 0 {
-		return "", false
+		return -1, false, false
 	}
 	var logits [maxCategories]float64
 	m.head.closely(f, classes, o, logits[:len(m.heads)])
@@ -160,17 +162,15 @@ func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (route string, se
 }
 
 // headsOver tells which heads' thresholds the logits reach.
-func (m *Model) headsOver(logits []float64) (route string, serious bool) {
-	best := math.Inf(-1)
+func (m *Model) headsOver(logits []float64) (likely float64, asks, serious bool) {
+	likely = -1
 	for i, h := range m.heads {
-		p := logistic(logits[i])
-		switch {
-		case p < h.Threshold:
-		case h.Name == Serious:
-			serious = true
-		case p > best:
-			route, best = h.Name, p
+		switch p := logistic(logits[i]); h.Name {
+		case Serious:
+			serious = p >= h.Threshold
+		case Asks:
+			likely, asks = p, p >= h.Threshold
 		}
 	}
-	return route, serious
+	return likely, asks, serious
 }

@@ -42,11 +42,11 @@ func TestCloserHeedsOrder(t *testing.T) {
 		t.Errorf("threat %.2f, being threatened %.2f, in sentences apart %.2f", a, b, c)
 	}
 	o := orderOf("i harm you")
-	if route, serious := m.Is(f, nil, &o); route != "" || !serious {
-		t.Errorf("route %q, serious %t", route, serious)
+	if likely, asks, serious := m.Is(f, nil, &o); likely != -1 || asks || !serious {
+		t.Errorf("asks %v, %t, serious %t", likely, asks, serious)
 	}
 	o = orderOf("you harm i")
-	if _, serious := m.Is(f, nil, &o); serious {
+	if _, _, serious := m.Is(f, nil, &o); serious {
 		t.Error("being threatened is a serious threat")
 	}
 	if m, err := Load(saved(t, m)); err != nil || len(m.Heads()) != 1 || m.Heads()[0].Name != Serious {

@@ -177,10 +177,10 @@ func (k *Known) Category(f *text.Folded, classes []uint16) (string, float64) {
 }
 
 // Is is what [Model.Is] is; the classes are given by their numbers, in the order too.
-func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (route string, serious bool) {
+func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (likely float64, asks, serious bool) {
 	rows := len(k.heads)
 	if rows == 0 {
-		return "", false
+		return -1, false, false
 	}
 	var sums [maxCategories]int32
 	var logits [maxCategories]float64
