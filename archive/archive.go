@@ -183,6 +183,9 @@ func New(db *store.DB, key Key) (*Archive, error) {
 	return a, nil
 }
 
+var recordsTable = store.NewTable("archive_records", `leaf record_id platform channel comment_id revision author_id author_name categories action
+	decided_by posted_at received_at decided_at`, entriesTable)
+
 // Append writes a record and its leaf within the caller's transaction and returns the record's id. r.ID and r.Captured are
 // filled in. The record exists only once the transaction is committed; until then no receipt can be had for it.
 func (a *Archive) Append(tx *store.Tx, r Record) (string, error) {
@@ -200,16 +203,9 @@ func (a *Archive) Append(tx *store.Tx, r Record) (string, error) {
 		return "", err
 	}
 	c := columnsOf(r)
-	if _, err := tx.Exec(`INSERT INTO archive_records (leaf, record_id, platform, channel, comment_id, revision, author_id,
-		author_name, categories, action, decided_by, posted_at, received_at, decided_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		leaf, r.ID, c.platform, c.channel, c.comment, c.revision, c.authorID, c.authorName, c.categories, c.action,
-		c.decidedBy, c.posted, c.received, c.decided); err != nil {
-		return "", fmt.Errorf("archive: index record: %w", err)
-	}
-	if err := indexWords(tx, leaf, r.Text, r.Author.Name); err != nil {
-		return "", fmt.Errorf("archive: index words: %w", err)
-	}
+	tx.Insert(recordsTable, leaf, r.ID, c.platform, c.channel, c.comment, c.revision, c.authorID, c.authorName, c.categories, c.action,
+		c.decidedBy, c.posted, c.received, c.decided)
+	indexWords(tx, leaf, r.Text, r.Author.Name)
 	return r.ID, nil
 }
 
@@ -234,10 +230,7 @@ func (a *Archive) enter(tx *store.Tx, leaf int64, record string, kind Kind, body
 		return fmt.Errorf("archive: salt: %w", err)
 	}
 	commitment := commit(salt, record, kind, canonical)
-	if _, err := tx.Exec(`INSERT INTO archive_entries (leaf, record_id, kind, body, salt, commitment)
-		VALUES ($1, $2, $3, $4, $5, $6)`, leaf, record, string(kind), canonical, salt, commitment); err != nil {
-		return fmt.Errorf("archive: write entry: %w", err)
-	}
+	tx.Insert(entriesTable, leaf, record, string(kind), canonical, salt, commitment)
 	if err := growLog(tx, leaf, commitment); err != nil {
 		return err
 	}
@@ -360,9 +353,7 @@ func (a *Archive) indexSome(ctx context.Context) (n int, err error) {
 			return err
 		}
 		for _, w := range found {
-			if err := indexWords(tx, w.leaf, w.text, w.author); err != nil {
-				return err
-			}
+			indexWords(tx, w.leaf, w.text, w.author)
 		}
 		n = len(found)
 		return nil
@@ -370,9 +361,10 @@ func (a *Archive) indexSome(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+var wordsTable = store.NewTable("archive_words", "rowid stems::tsvector author::tsvector", recordsTable)
+
 // indexWords enters what a record is found by.
-func indexWords(tx *store.Tx, leaf int64, text, author string) error {
+func indexWords(tx *store.Tx, leaf int64, text, author string) {
 	textWords, authorWords := index(tx, text, author)
-	_, err := tx.Exec(`INSERT INTO archive_words (rowid, stems, author) VALUES ($1, $2, $3)`, leaf, textWords, authorWords)
-	return err
+	tx.Insert(wordsTable, leaf, textWords, authorWords)
 }

@@ -95,44 +95,137 @@ type logHashes struct{ tx *store.Tx }
 
 // ReadHashes implements tlog.HashReader.
 func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	grown := store.Kept[growth](l.tx, growthOf)
 	hashes := make([]tlog.Hash, len(indexes))
+	var missing []int64
 	for i, index := range indexes {
-		var b []byte
-		if err := l.tx.QueryRow(`SELECT hash FROM log_hashes WHERE idx = $1`, index).Scan(&b); err != nil {
-			return nil, fmt.Errorf("archive: log hash %d: %w", index, err)
+		h, known := grown.hashes[index]
+		if hashes[i] = h; !known {
+			missing = append(missing, index)
 		}
-		if len(b) != tlog.HashSize {
-			return nil, fmt.Errorf("archive: log hash %d is %d bytes long", index, len(b))
+	}
+	if len(missing) == 0 {
+		return hashes, nil
+	}
+	read, err := readHashes(l.tx, missing)
+	if err != nil {
+		return nil, err
+	}
+	for i, index := range indexes {
+		h, found := read[index]
+		if !found {
+			h, found = grown.hashes[index]
 		}
-		copy(hashes[i][:], b)
+		if !found {
+			return nil, fmt.Errorf("archive: log hash %d: %w", index, sql.ErrNoRows)
+		}
+		hashes[i] = h
 	}
 	return hashes, nil
 }
 
-// nextLeaf is the index that the next leaf gets: the size of the log as this transaction sees it.
-func nextLeaf(tx *store.Tx) (int64, error) {
+func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
+	rows, err := tx.Query(`SELECT idx, hash FROM log_hashes WHERE idx IN (`+tx.EachNumber("$1")+`)`, indexes)
+	if err != nil {
+		return nil, fmt.Errorf("archive: log hashes: %w", err)
+	}
+	defer rows.Close()
+	read := map[int64]tlog.Hash{}
+	for rows.Next() {
+		var index int64
+		var b []byte
+		if err := rows.Scan(&index, &b); err != nil {
+			return nil, fmt.Errorf("archive: log hashes: %w", err)
+		}
+		if len(b) != tlog.HashSize {
+			return nil, fmt.Errorf("archive: log hash %d is %d bytes long", index, len(b))
+		}
+		read[index] = tlog.Hash(b)
+	}
+	return read, rows.Err()
+}
+
+// growth is what a transaction that adds to the log knows of it, so that it is read once: its size, and the hashes that a tree of that size
+// grows from, with those that were added.
+type growth struct {
+	begun  bool
+	size   int64
+	hashes map[int64]tlog.Hash
+}
+
+// growthOf is the key of what a transaction keeps of the log.
+type growthKey struct{}
+
+var growthOf growthKey
+
+// growing returns the log as this transaction has made it so far.
+func growing(tx *store.Tx) (*growth, error) {
+	g := store.Kept[growth](tx, growthOf)
+	if g.begun {
+		return g, nil
+	}
 	var last sql.NullInt64
 	if err := tx.QueryRow(`SELECT max(leaf) FROM archive_entries`).Scan(&last); err != nil {
-		return 0, fmt.Errorf("archive: size of the log: %w", err)
+		return nil, fmt.Errorf("archive: size of the log: %w", err)
 	}
-	if !last.Valid {
-		return 0, nil
+	g.hashes = map[int64]tlog.Hash{}
+	if last.Valid {
+		g.size = last.Int64 + 1
+		if _, err := tlog.TreeHash(g.size, gathering{logHashes{tx}, g}); err != nil {
+			return nil, fmt.Errorf("archive: the log's edge: %w", err)
+		}
 	}
-	return last.Int64 + 1, nil
+	g.begun = true
+	return g, nil
 }
+
+// gathering keeps what is read.
+type gathering struct {
+	logHashes
+	into *growth
+}
+
+func (r gathering) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	hashes, err := r.logHashes.ReadHashes(indexes)
+	for i, h := range hashes {
+		r.into.hashes[indexes[i]] = h
+	}
+	return hashes, err
+}
+
+// nextLeaf is the index that the next leaf gets: the size of the log as this transaction sees it.
+func nextLeaf(tx *store.Tx) (int64, error) {
+	g, err := growing(tx)
+	if err != nil {
+		return 0, err
+	}
+	return g.size, nil
+}
+
+var (
+	entriesTable = store.NewTable("archive_entries", "leaf record_id kind body salt commitment")
+	hashesTable  = store.NewTable("log_hashes", "idx hash")
+)
 
 // growLog appends a leaf.
 func growLog(tx *store.Tx, leaf int64, commitment []byte) error {
+	g, err := growing(tx)
+	if err != nil {
+		return err
+	}
+	if leaf != g.size {
+		return fmt.Errorf("archive: leaf %d is not the next of a log of %d", leaf, g.size)
+	}
 	hashes, err := tlog.StoredHashes(leaf, commitment, logHashes{tx})
 	if err != nil {
 		return fmt.Errorf("archive: grow the log: %w", err)
 	}
 	index := tlog.StoredHashIndex(0, leaf)
 	for i, h := range hashes {
-		if _, err := tx.Exec(`INSERT INTO log_hashes (idx, hash) VALUES ($1, $2)`, index+int64(i), h[:]); err != nil {
-			return fmt.Errorf("archive: grow the log: %w", err)
-		}
+		tx.Insert(hashesTable, index+int64(i), h[:])
+		g.hashes[index+int64(i)] = h
 	}
+	g.size++
 	return nil
 }
 

@@ -243,8 +243,8 @@ func (w *walk) gauge(rule string, mode rules.Mode) {
 }
 
 func (w *walk) latestDecision() (id int64, err error) {
-	err = w.tx.QueryRow(`SELECT coalesce(max(id), 0) FROM decisions`).Scan(&id)
-	return id, err
+	err = w.askNumbers()
+	return w.last.decisions, err
 }
 
 // heldBack lists the rules that have fallen back and would have hidden the comment. What people make of it counts as of a hide: so a
@@ -281,21 +281,18 @@ func hiding(v rules.Verdict) (ids []string) {
 }
 
 // noteHides notes by which rules the bot hid, or would have hidden, so that they answer for it.
-func (w *walk) noteHides(d *decision, held []string) error {
+func (w *walk) noteHides(d *decision, held []string) {
 	ids := held
 	if d.action == Hide {
 		ids = append(hiding(d.verdict), held...)
 	}
 	for _, rule := range ids {
-		if _, err := w.tx.Exec(`INSERT INTO hide_rules (decision, rule) VALUES ($1, $2)`, d.id, rule); err != nil {
-			return fmt.Errorf("note rule %s: %w", rule, err)
+		w.tx.Insert(hideRulesTable, d.id, rule)
+		if w.byRule == nil {
+			w.byRule = map[string]int{}
 		}
-		if _, err := w.tx.Exec(`INSERT INTO rule_records (rule, hides) VALUES ($1, 1)
-			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + 1`, rule); err != nil {
-			return fmt.Errorf("note rule %s: %w", rule, err)
-		}
+		w.byRule[rule]++
 	}
-	return nil
 }
 
 // learn takes what people now think of one of the bot's decisions into the records of its rules. It is called with what made them think
@@ -326,6 +323,9 @@ func (w *walk) learn(decision int64) error {
 
 // weigh moves a decision's rules from what was thought of it to what is thought now.
 func (w *walk) weigh(bot int64, outcome string) error {
+	if err := w.sum(); err != nil { // the rules that this walk has hidden by have their records
+		return err
+	}
 	before, err := w.outcomes(bot, outcome)
 	if err != nil || len(before) == 0 {
 		return err

@@ -168,15 +168,18 @@ func (g gatherer) media() error {
 }
 
 func (g gatherer) history() error {
-	rows, err := g.tx.Query(`SELECT at, what, by_whom, detail FROM history WHERE comment = $1 ORDER BY id`, g.c.id)
+	// That it came is said by its first revision, where there is no line of its own for that.
+	rows, err := g.tx.Query(`SELECT id, at, what, by_whom, detail FROM history WHERE comment = $1 UNION ALL SELECT 0, at, 'added', '', via FROM revisions
+		WHERE comment = $1 AND revision = (SELECT r.revision FROM revisions r WHERE r.comment = $1 ORDER BY r.superseded, r.received_at, r.at LIMIT 1)
+		AND NOT EXISTS (SELECT 1 FROM history h WHERE h.comment = $1 AND h.what = 'added') ORDER BY id`, g.c.id)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	for rows.Next() {
 		var h HistoryEntry
-		var at int64
-		if err := rows.Scan(&at, &h.What, &h.By, &h.Detail); err != nil {
+		var id, at int64
+		if err := rows.Scan(&id, &at, &h.What, &h.By, &h.Detail); err != nil {
 			return err
 		}
 		h.At = store.FromTime(at)

@@ -37,6 +37,9 @@ type comment struct {
 	violationAt time.Time
 	// fresh is true when its row was made in this transaction: nothing else in the books can speak of it yet.
 	fresh bool
+	// pending is true while the row was not written yet: what changes until then is in it. raw is what its platform sent, while fresh.
+	pending bool
+	raw     []byte
 }
 
 const commentColumns = `id, platform, channel, comment_id, post_id, parent_id, author_id, author_name, own, text, attachments, permalink,
@@ -62,6 +65,13 @@ func scanComment(scan func(...any) error) (*comment, error) {
 
 // load returns the comment of that name; one that is not known yet has no id.
 func (w *walk) load(ref platforms.Ref) (*comment, error) {
+	if c, asked := w.fetched[ref]; asked {
+		delete(w.fetched, ref)
+		if c == nil {
+			c = &comment{ref: ref, state: Standing}
+		}
+		return c, nil
+	}
 	c, err := scanComment(w.tx.QueryRow(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND comment_id = $3`,
 		string(ref.Platform), ref.Channel, ref.Comment).Scan)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -123,15 +133,15 @@ func (w *walk) insert(c *comment, received time.Time) error {
 	if err != nil {
 		return err
 	}
-	err = w.tx.QueryRow(`INSERT INTO comments (platform, channel, comment_id, received_at, post_id, parent_id, author_id, author_name, own, text,
-		attachments, permalink, posted_at, revision, revised_at, state, state_at, state_by, record_id, violation_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) RETURNING id`,
-		string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, attachments,
-		c.permalink, c.posted, c.revision, c.revisedAt, string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt).Scan(&c.id)
-	if err != nil {
-		return fmt.Errorf("insert comment: %w", err)
+	if c.id, err = w.next(&w.last.comments); err != nil {
+		return err
 	}
-	c.fresh = true
+	c.fresh, c.pending = true, true
+	w.tx.InsertLater(commentsTable, func() []any {
+		c.pending = false
+		return []any{c.id, string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text,
+			attachments, c.permalink, c.posted, c.revision, c.revisedAt, string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt}
+	})
 	return nil
 }
 
@@ -148,6 +158,13 @@ func (c *comment) encodedAttachments() (string, error) {
 }
 
 func (w *walk) save(c *comment) error {
+	if c.pending {
+		if c.state != Standing {
+			w.looks = append(w.looks, c.id)
+		}
+		return nil
+	}
+	w.struck = nil // what was counted may have changed
 	attachments, err := c.encodedAttachments()
 	if err != nil {
 		return err
@@ -176,6 +193,11 @@ func (w *walk) addRevision(c *comment, e platforms.Event, received time.Time, su
 	if raw == nil {
 		raw = e.Raw
 	}
+	if c.fresh {
+		c.raw = raw
+		w.tx.Insert(revisionsTable, c.id, e.Comment.Revision(), e.Comment.Text, string(attachments), []byte(raw), e.At, received, e.Via, superseded)
+		return nil
+	}
 	_, err = w.tx.Exec(`INSERT INTO revisions (comment, revision, text, attachments, raw, at, received_at, via, superseded)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (comment, revision) DO NOTHING`,
 		c.id, e.Comment.Revision(), e.Comment.Text, string(attachments), []byte(raw), e.At, received, e.Via, superseded)
@@ -186,25 +208,17 @@ func (w *walk) addRevision(c *comment, e platforms.Event, received time.Time, su
 }
 
 // note adds a line to the comment's history.
-func (w *walk) note(c *comment, at time.Time, what, by, detail string) error {
-	_, err := w.tx.Exec(`INSERT INTO history (comment, at, what, by_whom, detail) VALUES ($1, $2, $3, $4, $5)`, c.id, at, what, by, detail)
-	if err != nil {
-		return fmt.Errorf("note %s: %w", what, err)
-	}
+func (w *walk) note(c *comment, at time.Time, what, by, detail string) {
+	w.tx.Insert(historyTable, c.id, at, what, by, detail)
 	w.tx.Notify("change")
-	return nil
 }
 
 // knowPost makes sure that we know, or will soon know, the post that the comment stands under.
 func (w *walk) knowPost(c *comment) error {
-	key := c.ref.Channel + "\x00" + c.post
-	if c.post == "" || w.posts[key] {
+	key := postKey(c.ref.Channel, c.post)
+	if c.post == "" || w.posts[key] != nil {
 		return nil
 	}
-	if w.posts == nil {
-		w.posts = map[string]bool{}
-	}
-	w.posts[key] = true
 	r, err := w.tx.Exec(`INSERT INTO posts (platform, channel, post_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
 		string(c.ref.Platform), c.ref.Channel, c.post)
 	if err != nil {
@@ -213,6 +227,10 @@ func (w *walk) knowPost(c *comment) error {
 	if n, err := r.RowsAffected(); err != nil || n == 0 {
 		return err
 	}
+	if w.posts == nil {
+		w.posts = map[string]*knownPost{}
+	}
+	w.posts[key] = &knownPost{}
 	w.outbox = true
 	_, err = w.tx.Exec(`INSERT INTO outbox (channel, action, argument, created_at) VALUES ($1, 'post', $2, $3)`, c.ref.Channel, c.post, w.now)
 	return err
@@ -226,7 +244,9 @@ func (w *walk) surroundings(c *comment, r *archive.Record) error {
 		}
 		return err
 	}
-	if err := optional(w.tx.QueryRow(`SELECT text FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
+	if p := w.posts[postKey(c.ref.Channel, c.post)]; p != nil {
+		r.Post.Text = p.text
+	} else if err := optional(w.tx.QueryRow(`SELECT text FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
 		string(c.ref.Platform), c.ref.Channel, c.post).Scan(&r.Post.Text)); err != nil {
 		return fmt.Errorf("the comment's post: %w", err)
 	}
@@ -235,6 +255,10 @@ func (w *walk) surroundings(c *comment, r *archive.Record) error {
 			string(c.ref.Platform), c.ref.Channel, c.parent).Scan(&r.ParentText)); err != nil {
 			return fmt.Errorf("what the comment answers: %w", err)
 		}
+	}
+	if c.fresh && c.raw != nil {
+		r.Raw = c.raw
+		return nil
 	}
 	if err := optional(w.tx.QueryRow(`SELECT raw FROM revisions WHERE comment = $1 AND revision = $2`, c.id, c.revision).Scan(&r.Raw)); err != nil {
 		return fmt.Errorf("the comment's bytes: %w", err)

@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"time"
@@ -17,6 +18,7 @@ type foreseen struct {
 	facts   rules.Facts
 	mark    rules.Fingerprint
 	verdict rules.Verdict
+	encoded []byte // verdict as it is kept
 }
 
 // foresee reads a comment that has just come, on the goroutine that brought it; nil when there is nothing to read.
@@ -34,6 +36,7 @@ func (m *Moderator) foresee(e platforms.Event) *foreseen {
 		f.facts.Modes = *modes
 	}
 	f.verdict = m.verdict(f.policy, c.asPlatform(m), f.facts)
+	f.encoded, _ = json.Marshal(f.verdict) // if it can't be, it is tried again where somebody hears of it
 	return f
 }
 
@@ -63,6 +66,13 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	}
 	e := &echo{comment: c.id, author: c.author.ID, mark: mark, bands: mark.Bands(), at: w.now}
 	f.SameByAuthor, f.SameByOthers = heard.count(e, c.author.ID, since)
+	if c.fresh {
+		w.tx.Insert(fingerprintsTable, c.id, c.ref.Channel, c.author.ID, int64(mark.Exact), int64(mark.Sim), int(mark.Shingles),
+			int(e.bands[0]), int(e.bands[1]), int(e.bands[2]), int(e.bands[3]), w.now)
+		e.at = store.FromTime(store.Time(w.now)) // as the database would say it
+		heard.remember(e)
+		return f, nil
+	}
 	var at int64
 	err = w.tx.QueryRow(`INSERT INTO fingerprints (comment, channel, author, exact, sim, shingles, band0, band1, band2, band3, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (comment) DO UPDATE SET exact = excluded.exact, sim = excluded.sim,
@@ -82,6 +92,9 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 func (w *walk) strikes(c *comment, window time.Duration) (int, error) {
 	if c.author.ID == "" {
 		return 0, nil
+	}
+	if n, known := w.struck[authorKey(c.ref.Platform, c.author.ID)]; known && c.fresh {
+		return n, nil
 	}
 	var n int
 	err := w.tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND author_id = $2 AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT)

@@ -33,13 +33,21 @@ func (w *walk) openFlag(d *decision, policy *rules.Policy) error {
 		}
 	}
 	due := w.now.Add(w.m.channels[c.ref.Channel].ResponseTarget)
-	var id int64
-	err := w.tx.QueryRow(`INSERT INTO flags (comment, decision, channel, why, category, severity, opened_at, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (comment) WHERE closed_at = 0 DO UPDATE SET
+	id, err := w.next(&w.last.flags)
+	if err != nil {
+		return err
+	}
+	if c.fresh { // it has none yet
+		w.changes = append(w.changes, Change{Kind: "flag", Flag: id, Comment: c.id})
+		w.tx.Insert(flagsTable, id, c.id, d.id, c.ref.Channel, string(d.why), string(gravest), severity, w.now, due)
+		return nil
+	}
+	err = w.tx.QueryRow(`INSERT INTO flags (id, comment, decision, channel, why, category, severity, opened_at, due_at)
+		VALUES ($9, $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (comment) WHERE closed_at = 0 DO UPDATE SET
 		decision = excluded.decision, category = excluded.category,
 		why = CASE WHEN flags.severity > excluded.severity THEN flags.why ELSE excluded.why END,
 		severity = CASE WHEN flags.severity > excluded.severity THEN flags.severity ELSE excluded.severity END RETURNING id`,
-		c.id, d.id, c.ref.Channel, string(d.why), string(gravest), severity, w.now, due).Scan(&id)
+		c.id, d.id, c.ref.Channel, string(d.why), string(gravest), severity, w.now, due, id).Scan(&id)
 	if err != nil {
 		return fmt.Errorf("open flag: %w", err)
 	}

@@ -60,7 +60,7 @@ type outcome struct {
 }
 
 // enqueue adds what is to be done for a decision. after is how long it must wait, so that a person can still take it back.
-func (w *walk) enqueue(d *decision, action, argument string, after time.Duration) error {
+func (w *walk) enqueue(d *decision, action, argument string, after time.Duration) {
 	priority := 0
 	if d.escalate {
 		priority = escalated
@@ -72,15 +72,9 @@ func (w *walk) enqueue(d *decision, action, argument string, after time.Duration
 	if after > 0 {
 		notBefore = w.now.Add(after)
 	}
-	_, err := w.tx.Exec(`INSERT INTO outbox (comment, channel, action, decision, record_id, revision, argument, priority, not_before,
-		created_at, since) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`, c.id, c.ref.Channel, action, d.id, d.record, c.revision,
-		argument, priority, notBefore, w.now, d.received)
-	if err != nil {
-		return fmt.Errorf("enqueue %s: %w", action, err)
-	}
+	w.tx.Insert(outboxTable, c.id, c.ref.Channel, action, d.id, d.record, c.revision, argument, priority, notBefore, w.now, d.received)
 	w.outbox = true
 	w.tx.Notify("outbox")
-	return nil
 }
 
 // dispatcher hands jobs to the adapters: the gravest first, several at a time on each channel, one at a time for each comment.
@@ -547,9 +541,7 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 	if j.action == "capture" {
 		return nil
 	}
-	if err := w.note(c, w.now, "platform:"+j.action, "", o.result); err != nil {
-		return err
-	}
+	w.note(c, w.now, "platform:"+j.action, "", o.result)
 	if j.record == "" {
 		return nil
 	}
@@ -623,7 +615,7 @@ func (w *walk) turnBack(c *comment, j job, o outcome, was string) error {
 	}
 	switch {
 	case j.action == "hide" && o.state == Hidden && !d.action.removes():
-		err = w.showAgain(c, d)
+		w.showAgain(c, d)
 	case j.action == "restore" && o.state == Standing && (d.action.removes() || was != "done" && !d.lets()):
 		if err = w.hideAgain(c, d); err == nil {
 			err = w.save(c)
@@ -666,9 +658,7 @@ func (w *walk) postpone(j job, o outcome) error {
 	if err != nil {
 		return err
 	}
-	if err := w.note(c, w.now, "failed:"+j.action, "", cause.Error()); err != nil {
-		return err
-	}
+	w.note(c, w.now, "failed:"+j.action, "", cause.Error())
 	d, err := w.decisionOn(c)
 	if err != nil {
 		return err

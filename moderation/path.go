@@ -90,6 +90,9 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 			return err
 		}
 	}
+	if err := w.ask(entries, ahead); err != nil {
+		return err
+	}
 	for i, e := range entries {
 		if express {
 			w.ahead = ahead[i]
@@ -97,14 +100,11 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 		if err := w.take(e.Event, e.Received); err != nil {
 			return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
 		}
-		if express {
-			continue // it stands in no inbox
-		}
-		if err := e.Done(w.tx); err != nil {
-			return err
-		}
 	}
-	return nil
+	if err := w.sum(); err != nil || express { // by express it stands in no inbox
+		return err
+	}
+	return inbox.Done(w.tx, entries)
 }
 
 const (
@@ -170,9 +170,7 @@ type walk struct {
 	// modes is what autonomy found by the policy modesBy; nil when it must look again.
 	modes   map[string]rules.Mode
 	modesBy *rules.Policy
-	// posts holds the posts that are known to be known, by channel and id; decisions is the latest decision's number, 0 when it must be asked.
-	posts     map[string]bool
-	decisions int64
+	together
 	// ahead is what was foreseen of the event that is being taken; nil: nothing.
 	ahead *foreseen
 }
@@ -233,7 +231,8 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 		if err := w.addRevision(c, e, received, true); err != nil {
 			return err
 		}
-		return w.note(c, e.At, "superseded", "", "")
+		w.note(c, e.At, "superseded", "", "")
+		return nil
 	default:
 		c.say(e)
 		if err := w.save(c); err != nil {
@@ -243,12 +242,13 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 	if err := w.addRevision(c, e, received, false); err != nil {
 		return err
 	}
-	what := "added"
-	if !first {
-		what = "edited"
-	}
-	if err := w.note(c, e.At, what, "", e.Via); err != nil {
-		return err
+	switch {
+	case !first:
+		w.note(c, e.At, "edited", "", e.Via)
+	case !c.fresh:
+		w.note(c, e.At, "added", "", e.Via)
+	default:
+		w.tx.Notify("change") // that it came its first revision says: see gatherer.history
 	}
 	if err := w.knowPost(c); err != nil {
 		return err
@@ -369,13 +369,13 @@ func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
 	if facts.Modes, err = w.autonomy(policy); err != nil {
 		return err
 	}
-	var verdict rules.Verdict
+	d := &decision{comment: c, byKind: "bot", received: received}
 	if w.ahead.holds(c, policy, facts) {
-		verdict = w.ahead.verdict
+		d.verdict, d.encoded = w.ahead.verdict, w.ahead.encoded
 	} else {
-		verdict = w.m.verdict(policy, c.asPlatform(w.m), facts)
+		d.verdict = w.m.verdict(policy, c.asPlatform(w.m), facts)
 	}
-	return w.decide(c, policy, verdict, w.m.heldBack(policy, c, facts, verdict), received, e.Via)
+	return w.decide(d, policy, w.m.heldBack(policy, c, facts, d.verdict), e.Via)
 }
 
 // verdict asks the policy. A fault in a rule is a doubt: the comment goes to a person, and is not lost.
@@ -392,9 +392,9 @@ func (m *Moderator) verdict(policy *rules.Policy, c platforms.Comment, facts rul
 
 // decide turns the bot's verdict into a decision with all that follows from it. held names the rules that would have hidden the comment,
 // had they not fallen back.
-func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, held []string, received time.Time, via string) error {
-	d := &decision{comment: c, byKind: "bot", verdict: v, policy: v.Policy, route: v.Route, escalate: v.Escalate,
-		action: Action(v.Action), received: received, why: Doubt}
+func (w *walk) decide(d *decision, policy *rules.Policy, held []string, via string) error {
+	c, v := d.comment, d.verdict
+	d.policy, d.route, d.escalate, d.action, d.why = v.Policy, v.Route, v.Escalate, Action(v.Action), Doubt
 	if v.Escalate {
 		d.why = Escalation
 	}
@@ -412,9 +412,7 @@ func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, held []
 	if err := w.write(d); err != nil {
 		return err
 	}
-	if err := w.noteHides(d, held); err != nil {
-		return err
-	}
+	w.noteHides(d, held)
 	if err := w.follow(d, policy); err != nil {
 		return err
 	}
@@ -423,7 +421,7 @@ func (w *walk) decide(c *comment, policy *rules.Policy, v rules.Verdict, held []
 		w.m.log.Info("comment", zap.Stringer("comment", c.ref), zap.String("revision", c.revision), zap.String("action", string(d.action)),
 			zap.String("why", string(d.why)), zap.Bool("escalate", d.escalate), zap.Any("categories", v.Categories()),
 			zap.Strings("rules", ruleIDs(v)), zap.String("policy", v.Policy), zap.String("via", via), zap.String("record", d.record),
-			zap.Duration("after", w.now.Sub(received)))
+			zap.Duration("after", w.now.Sub(d.received)))
 	})
 	return nil
 }
@@ -438,11 +436,9 @@ func (w *walk) limit(d *decision) error {
 		d.action = Flag
 		return nil
 	}
-	day := w.now.In(w.m.cfg.Location).Format(time.DateOnly)
-	var hides int
-	if err := w.tx.QueryRow(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, 1)
-		ON CONFLICT (channel, day) DO UPDATE SET hides = quotas.hides + 1 RETURNING hides`, channel.ID, day).Scan(&hides); err != nil {
-		return fmt.Errorf("hide quota: %w", err)
+	hides, err := w.today(channel.ID)
+	if err != nil {
+		return err
 	}
 	if hides > channel.HideQuota {
 		d.action = Flag
@@ -460,15 +456,11 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 	switch {
 	case d.action == Hide && there:
 		c.violationAt = w.now
-		if err := w.enqueue(d, "hide", "", 0); err != nil {
-			return err
-		}
+		w.enqueue(d, "hide", "", 0)
 	case d.action == Allow && c.state == Hidden:
 		d.why = EditedWhy // it was hidden for what it said before: a person decides whether it may be seen again
 	case d.action == Flag && there && len(c.attachments) > 0:
-		if err := w.enqueue(d, "capture", "", 0); err != nil {
-			return err
-		}
+		w.enqueue(d, "capture", "", 0)
 	}
 	limit, window := policy.Strikes()
 	if d.action == Hide && d.why == Doubt && limit > 0 && c.author.ID != "" {
@@ -480,10 +472,13 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 			d.why = BlockWhy
 		}
 	}
-	if !c.fresh || d.action == Hide || d.record != "" { // a row that was just made says the rest already
-		if err := w.save(c); err != nil {
-			return err
+	if author := authorKey(c.ref.Platform, c.author.ID); d.action == Hide && there {
+		if n, counted := w.struck[author]; counted {
+			w.struck[author] = n + 1
 		}
+	}
+	if err := w.save(c); err != nil {
+		return err
 	}
 	switch {
 	case d.why == Escalation, there && (d.action == Flag || d.why == EditedWhy || d.why == BlockWhy):
@@ -571,7 +566,8 @@ func (w *walk) gone(c *comment, e platforms.Event, received time.Time) error {
 		return err
 	}
 	w.changes = append(w.changes, Change{Kind: "settled", Comment: c.id})
-	return w.note(c, e.At, "removed", "", e.Via)
+	w.note(c, e.At, "removed", "", e.Via)
+	return nil
 }
 
 // shown takes note that a comment was hidden or shown again: the echo of what we did, or a colleague's doing in the platform's own
@@ -585,7 +581,8 @@ func (w *walk) shown(c *comment, e platforms.Event, received time.Time) error {
 		if err := w.insert(c, received); err != nil {
 			return err
 		}
-		return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+		w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+		return nil
 	}
 	action, want := "hide", Hidden
 	if e.Kind == platforms.Restored {
@@ -623,9 +620,7 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 		if err := w.save(c); err != nil {
 			return err
 		}
-		if err := w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via); err != nil {
-			return err
-		}
+		w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
 		return w.cameBack(c)
 	}
 	d := &decision{comment: c, byKind: "platform", action: Restore, received: received}
@@ -665,7 +660,8 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 		return err
 	}
 	w.changes = append(w.changes, Change{Kind: "decided", Comment: c.id})
-	return w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+	w.note(c, e.At, "platform:"+string(e.Kind), "", e.Via)
+	return nil
 }
 
 // clocks is how far the platform's clock and ours may be apart: what we did longer ago than that before an event is not what it tells of.
@@ -709,6 +705,7 @@ type decision struct {
 	by       string
 	reason   string
 	verdict  rules.Verdict
+	encoded  []byte // verdict as it is kept; nil: not yet
 	policy   string
 	route    rules.Route
 	escalate bool
@@ -732,48 +729,51 @@ func (d *decision) forArchive(at time.Time) archive.Decision {
 
 // write inserts the decision.
 func (w *walk) write(d *decision) error {
-	verdict, err := json.Marshal(d.verdict)
+	verdict, err := d.encode()
 	if err != nil {
-		return fmt.Errorf("encode verdict: %w", err)
+		return err
 	}
 	categories, gravest := w.categories(d.verdict)
-	_, err = w.tx.Exec(`INSERT INTO decisions (id, comment, channel, revision, action, by_kind, by_whom, reason, verdict, policy, categories,
-		category, route, escalate, flag, record_id, received_at, decided_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-		d.id, d.comment.id, d.comment.ref.Channel, d.comment.revision, string(d.action), d.byKind, d.by, d.reason, string(verdict), d.policy,
+	w.tx.Insert(decisionsTable, d.id, d.comment.id, d.comment.ref.Channel, d.comment.revision, string(d.action), d.byKind, d.by, d.reason, string(verdict), d.policy,
 		categories, string(gravest), string(d.route), d.escalate, d.flag, d.record, d.received, w.now)
-	if err != nil {
-		return fmt.Errorf("write decision: %w", err)
-	}
-	if c := d.comment; !c.fresh || c.state != Standing || d.byKind != "bot" || d.route != rules.NoRoute {
+	if c := d.comment; !c.fresh {
 		if err := w.look(c.id); err != nil {
 			return err
 		}
+	} else if c.state != Standing || d.byKind != "bot" || d.route != rules.NoRoute {
+		w.looks = append(w.looks, c.id)
 	}
 	if d.byKind == "bot" && d.action == Allow {
 		return nil // of what stands untouched the comment's own row says enough
 	}
-	return w.note(d.comment, w.now, "decided:"+string(d.action), d.maker(), d.reason)
+	w.note(d.comment, w.now, "decided:"+string(d.action), d.maker(), d.reason)
+	return nil
 }
 
-// number gives the decision its number before it is written, so that its record can name it. Nobody else writes meanwhile.
-func (w *walk) number(d *decision) error {
-	if w.decisions == 0 {
-		if err := w.tx.QueryRow(`SELECT coalesce(max(id), 0) FROM decisions`).Scan(&w.decisions); err != nil {
-			return fmt.Errorf("number of the latest decision: %w", err)
+// encode is the verdict as it is kept.
+func (d *decision) encode() ([]byte, error) {
+	if d.encoded == nil {
+		b, err := json.Marshal(d.verdict)
+		if err != nil {
+			return nil, fmt.Errorf("encode verdict: %w", err)
 		}
+		d.encoded = b
 	}
-	w.decisions++
-	d.id = w.decisions
-	return nil
+	return d.encoded, nil
+}
+
+// number gives the decision its number before it is written, so that its record can name it.
+func (w *walk) number(d *decision) (err error) {
+	d.id, err = w.next(&w.last.decisions)
+	return err
 }
 
 // record keeps the comment in the archive as it stands now.
 func (w *walk) record(d *decision) error {
 	c := d.comment
-	verdict, err := json.Marshal(d.verdict)
+	verdict, err := d.encode()
 	if err != nil {
-		return fmt.Errorf("encode verdict: %w", err)
+		return err
 	}
 	r := archive.Record{Ref: c.ref, Revision: c.revision, Post: archive.Post{ID: c.post}, Parent: c.parent, Author: c.author, Text: c.text,
 		Attachments: c.attachments, Permalink: c.permalink, Posted: c.posted.UTC(), Received: c.received.UTC(), Policy: d.policy, Verdict: verdict,

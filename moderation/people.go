@@ -319,18 +319,12 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 		// What can be undone on the platform is done at once; what can't, waits as long as its maker may take it back.
 		switch {
 		case d.action == Delete:
-			if err := w.enqueue(d, "delete", "", undo); err != nil {
-				return err
-			}
+			w.enqueue(d, "delete", "", undo)
 		case c.state == Standing:
-			if err := w.enqueue(d, "hide", "", 0); err != nil {
-				return err
-			}
+			w.enqueue(d, "hide", "", 0)
 		}
 		if d.action == Block {
-			if err := w.enqueue(d, "block", "", undo); err != nil {
-				return err
-			}
+			w.enqueue(d, "block", "", undo)
 		}
 		if d.action != Delete {
 			if err := w.enqueueReply(d, r); err != nil {
@@ -342,18 +336,14 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 		if err := w.addDecision(c, d); err != nil {
 			return err
 		}
-		if err := w.enqueue(d, "restore", "", 0); err != nil {
-			return err
-		}
+		w.enqueue(d, "restore", "", 0)
 	case Allow, Route:
 		c.violationAt = time.Time{}
 		if err := w.addDecision(c, d); err != nil {
 			return err
 		}
 		if c.state == Hidden { // who is referred elsewhere is let stand, too
-			if err := w.enqueue(d, "restore", "", 0); err != nil {
-				return err
-			}
+			w.enqueue(d, "restore", "", 0)
 		}
 		if err := w.enqueueReply(d, r); err != nil {
 			return err
@@ -367,7 +357,8 @@ func (w *walk) apply(c *comment, d *decision, r Resolution) error {
 		if err := w.keep(c, d); err != nil {
 			return err
 		}
-		return w.enqueue(d, string(d.action), r.Reason, undo)
+		w.enqueue(d, string(d.action), r.Reason, undo)
+		return nil
 	case Escalate:
 		d.escalate = true
 		if err := w.keep(c, d); err != nil {
@@ -541,7 +532,7 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	}
 	switch { // unless what was decided before says the same: two colleagues may have decided alike
 	case reverse == "hide" && !before.action.removes():
-		err = w.showAgain(c, before)
+		w.showAgain(c, before)
 	case reverse == "restore" && !before.lets():
 		err = w.hideAgain(c, before)
 	}
@@ -569,9 +560,9 @@ func (d *decision) lets() bool {
 }
 
 // showAgain takes back a hide that was done.
-func (w *walk) showAgain(c *comment, d *decision) error {
+func (w *walk) showAgain(c *comment, d *decision) {
 	d.record = c.record
-	return w.enqueue(d, "restore", "", 0)
+	w.enqueue(d, "restore", "", 0)
 }
 
 // hideAgain takes back a restore that was done. What the comment says now may be other than what was once recorded: no record of these
@@ -587,7 +578,8 @@ func (w *walk) hideAgain(c *comment, d *decision) error {
 		}
 	}
 	d.record = c.record
-	return w.enqueue(d, "hide", "", 0)
+	w.enqueue(d, "hide", "", 0)
+	return nil
 }
 
 // lower takes back what an undone decision did to a flag that it left open: one that it opened is closed, one that it made graver is
@@ -633,7 +625,8 @@ func (w *walk) reopen(c *comment, flag, id int64, action Action, by string) erro
 		w.changes = append(w.changes, Change{Kind: "flag", Flag: flag, Comment: c.id})
 	}
 	w.logs = append(w.logs, func() { w.m.log.Info("decision undone", zap.Int64("decision", id), zap.String("by", by)) })
-	return w.note(c, w.now, "undone", "person:"+by, "")
+	w.note(c, w.now, "undone", "person:"+by, "")
+	return nil
 }
 
 // DeadLetters lists what could not be done.

@@ -184,22 +184,23 @@ func (w *walk) flagKnown(s sighting, prints picture.Prints) error {
 	if err != nil || len(earlier) == 0 {
 		return err
 	}
-	if err := w.note(c, w.now, "recognised", "", ""); err != nil {
-		return err
-	}
+	w.note(c, w.now, "recognised", "", "")
 	w.logs = append(w.logs, func() {
 		w.m.log.Info("a removed picture came again", zap.Stringer("comment", c.ref), zap.Int("place", s.place), zap.Int64("earlier", earlier[0].Comment),
 			zap.Int("bits", earlier[0].Distance))
 	})
 	severity := w.m.Policy().Bullet(rules.UnreviewedMedia).Severity + cameAgain
 	due := w.now.Add(w.m.channels[c.ref.Channel].ResponseTarget)
-	var id int64
-	if err := w.tx.QueryRow(`INSERT INTO flags (comment, decision, channel, why, category, severity, opened_at, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (comment) WHERE closed_at = 0 DO UPDATE SET
+	id, err := w.next(&w.last.flags)
+	if err != nil {
+		return err
+	}
+	if err := w.tx.QueryRow(`INSERT INTO flags (id, comment, decision, channel, why, category, severity, opened_at, due_at)
+		VALUES ($9, $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (comment) WHERE closed_at = 0 DO UPDATE SET
 		why = CASE WHEN flags.severity > excluded.severity THEN flags.why ELSE excluded.why END,
 		category = CASE WHEN flags.severity > excluded.severity THEN flags.category ELSE excluded.category END,
 		severity = CASE WHEN flags.severity > excluded.severity THEN flags.severity ELSE excluded.severity END RETURNING id`,
-		c.id, d.id, c.ref.Channel, string(PictureWhy), string(rules.UnreviewedMedia), severity, w.now, due).Scan(&id); err != nil {
+		c.id, d.id, c.ref.Channel, string(PictureWhy), string(rules.UnreviewedMedia), severity, w.now, due, id).Scan(&id); err != nil {
 		return fmt.Errorf("flag a picture: %w", err)
 	}
 	w.changes = append(w.changes, Change{Kind: "flag", Flag: id, Comment: c.id})

@@ -107,9 +107,7 @@ func (w *walk) enqueueReply(d *decision, r Resolution) error {
 	}
 	unsent := *d
 	unsent.record = ""
-	if err := w.enqueue(&unsent, action, r.Reply, w.m.cfg.UndoWindow); err != nil {
-		return err
-	}
+	w.enqueue(&unsent, action, r.Reply, w.m.cfg.UndoWindow)
 	_, err := w.tx.Exec(`UPDATE outbox SET template = $2 WHERE id = (SELECT max(id) FROM outbox WHERE decision = $1)`, d.id, r.Template)
 	return err
 }

@@ -22,12 +22,15 @@ const fromRouted = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.r
 		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)`
 
 // look finds out whether a comment is in one of the lists, as its row and its decisions stand in this transaction.
-func (w *walk) look(comment int64) error {
-	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE comment = $1`, comment); err != nil {
+func (w *walk) look(comment int64) error { return w.lookAt([]int64{comment}) }
+
+func (w *walk) lookAt(comments []int64) error {
+	each := w.tx.EachNumber("$1")
+	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE comment IN (`+each+`)`, comments); err != nil {
 		return fmt.Errorf("lists: %w", err)
 	}
-	if _, err := w.tx.Exec(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND c.id = $1
-		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND c.id = $1`, comment); err != nil {
+	if _, err := w.tx.Exec(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND c.id IN (`+each+`)
+		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND c.id IN (`+each+`)`, comments); err != nil {
 		return fmt.Errorf("lists: %w", err)
 	}
 	return nil

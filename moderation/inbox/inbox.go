@@ -69,14 +69,18 @@ type Left map[int64]error
 
 func (l Left) Error() string { return fmt.Sprintf("%d events could not be worked on", len(l)) }
 
-// Done takes the entry off, within the transaction that did its work. It fails when the entry was taken off before: that transaction then
+// Done takes entries off, within the transaction that did their work. It fails when one of them was taken off before: that transaction then
 // leaves nothing, so that no event has two effects.
-func (e Entry) Done(tx *store.Tx) error {
-	result, err := tx.Exec(`DELETE FROM inbox WHERE id = $1`, e.ID)
+func Done(tx *store.Tx, entries []Entry) error {
+	ids := make([]int64, len(entries))
+	for i, e := range entries {
+		ids[i] = e.ID
+	}
+	result, err := tx.Exec(`DELETE FROM inbox WHERE id IN (`+tx.EachNumber("$1")+`)`, ids)
 	if err != nil {
 		return fmt.Errorf("inbox: done: %w", err)
 	}
-	if n, err := result.RowsAffected(); err == nil && n == 0 {
+	if n, err := result.RowsAffected(); err == nil && n < int64(len(ids)) {
 		return errDone
 	}
 	return nil

@@ -67,7 +67,7 @@ func inOrderUntilDone(t *testing.T, db *store.DB, in *inbox.Inbox) {
 				if string(e.Event.Comment.Raw) != "\xff\x00raw" || !e.Received.Equal(time.Unix(2, 0)) {
 					t.Errorf("%q, %s", e.Event.Comment.Raw, e.Received)
 				}
-				if err := e.Done(tx); err != nil {
+				if err := inbox.Done(tx, []inbox.Entry{e}); err != nil {
 					return err
 				}
 				if got = append(got, e.Event.Comment.Ref.Comment); len(got) == len(want) {
@@ -103,7 +103,7 @@ func TestWhatIsAnothersIsNoFailure(t *testing.T) {
 						if e.Attempts != 0 {
 							t.Errorf("%d attempts", e.Attempts)
 						}
-						if err := e.Done(tx); err != nil {
+						if err := inbox.Done(tx, []inbox.Entry{e}); err != nil {
 							return err
 						}
 					}
@@ -144,7 +144,7 @@ func poison(t *testing.T, db *store.DB, in *inbox.Inbox) {
 					if e.Event.Comment.Ref.Comment == "poison" {
 						return errors.New("cannot be judged")
 					}
-					if err := e.Done(tx); err != nil {
+					if err := inbox.Done(tx, []inbox.Entry{e}); err != nil {
 						return err
 					}
 				}

@@ -109,7 +109,7 @@ func (l *ledger) work(_ context.Context, entries []inbox.Entry) error {
 	var done []string
 	err := l.db.Update(context.Background(), func(tx *store.Tx) error {
 		for _, e := range entries {
-			if err := e.Done(tx); err != nil {
+			if err := inbox.Done(tx, []inbox.Entry{e}); err != nil {
 				return err
 			}
 			done = append(done, name(e.Event))
@@ -561,7 +561,7 @@ func TestWhatIsDoneTwiceIsDoneOnce(t *testing.T) {
 				defer mu.Unlock()
 				if !stolen { // another node, which had the channel before, is faster with the first
 					stolen = true
-					if err := db.Update(context.Background(), func(tx *store.Tx) error { return entries[0].Done(tx) }); err != nil {
+					if err := db.Update(context.Background(), func(tx *store.Tx) error { return inbox.Done(tx, entries[:1]) }); err != nil {
 						t.Error(err)
 					}
 					effects[entries[0].Event.Comment.Ref.Comment]++
@@ -570,7 +570,7 @@ func TestWhatIsDoneTwiceIsDoneOnce(t *testing.T) {
 				err := db.Update(context.Background(), func(tx *store.Tx) error {
 					for _, e := range entries {
 						worked[e.Event.Comment.Ref.Comment]++
-						if err := e.Done(tx); err != nil {
+						if err := inbox.Done(tx, []inbox.Entry{e}); err != nil {
 							return err
 						}
 					}

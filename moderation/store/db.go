@@ -18,6 +18,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -50,6 +51,9 @@ type Tx struct {
 	engine engine
 	mark   bool
 	words  []string // to be told at the commit
+	// failed is why rows could not be written: nothing more is asked.
+	failed error
+	kept   map[any]any
 }
 
 // session is a connection with the statements that were prepared on it: to parse SQL anew costs more than to run it.
@@ -59,6 +63,11 @@ type session struct {
 	stmts map[string]*statement
 	// statements counts what was run.
 	statements int
+	// waiting are the rows to be written, in the order of their tables' ranks; waits is false when there are none.
+	waiting []rowsOf
+	waits   bool
+	// inserting is how the engine inserts into each table.
+	inserting map[*Table]any
 }
 
 // statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come.
@@ -102,12 +111,24 @@ func (s *session) statement(ctx context.Context, e engine, query string) (*state
 	return s.stmts[query], nil
 }
 
+// exec runs a statement with arguments that the engine has made into values.
+func (s *session) exec(ctx context.Context, e engine, query string, args []any) (sql.Result, error) {
+	stmt, err := s.statement(ctx, e, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return s.conn.ExecContext(ctx, query, args...)
+	}
+	return stmt.ExecContext(ctx, stmt.arguments(args)...)
+}
+
 func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &session{pool: pool, conn: conn, stmts: map[string]*statement{}}, nil
+	return &session{pool: pool, conn: conn, stmts: map[string]*statement{}, inserting: map[*Table]any{}}, nil
 }
 
 // renew replaces a connection that is broken: the server was restarted, or cut it.
@@ -128,6 +149,11 @@ func (s *session) renew(ctx context.Context, e engine) error {
 func (s *session) close() {
 	for _, stmt := range s.stmts {
 		_ = stmt.Close()
+	}
+	for _, stmt := range s.inserting {
+		if stmt, ok := stmt.(driver.Stmt); ok {
+			_ = s.conn.Raw(func(any) error { return stmt.Close() })
+		}
 	}
 	_ = s.conn.Close()
 }
@@ -282,6 +308,7 @@ func (db *DB) commit(group []job) {
 	results := make([]error, len(group))
 	err := func() error {
 		tx := &Tx{ctx: context.Background(), s: db.writer, engine: db.engine}
+		db.writer.forget()
 		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
 			return err
 		}
@@ -294,6 +321,7 @@ func (db *DB) commit(group []job) {
 		committed := false
 		defer func() {
 			if !committed {
+				tx.takeBack()
 				_, _ = tx.Exec("ROLLBACK")
 			}
 		}()
@@ -354,6 +382,7 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 	}
 	*result = tx.engine.explain(err)
 	tx.mark = marked
+	tx.takeBack()
 	if errors.Is(*result, ErrFull) {
 		return err // SQLite may have rolled the whole transaction back by itself: nobody's writes can be trusted to be there
 	}
@@ -364,14 +393,35 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 	return err
 }
 
-// run runs fn; a panic in it is an error.
+// run runs fn and writes what rows it added; a panic in it is an error.
 func (tx *Tx) run(fn func(*Tx) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("store: panic in a transaction: %v", r)
 		}
 	}()
-	return fn(tx)
+	if err := fn(tx); err != nil && tx.failed == nil {
+		return err
+	}
+	return tx.flush()
+}
+
+// takeBack drops what was to be written, and what was kept of what is being taken back.
+func (tx *Tx) takeBack() {
+	tx.s.forget()
+	tx.failed, tx.kept = nil, nil
+}
+
+// Kept returns what the functions that share this transaction keep under a key, for what they would otherwise read again and again. It is
+// dropped when anything is taken back; the caller keeps it true.
+func Kept[T any](tx *Tx, key any) *T {
+	if tx.kept == nil {
+		tx.kept = map[any]any{}
+	}
+	if tx.kept[key] == nil {
+		tx.kept[key] = new(T)
+	}
+	return tx.kept[key].(*T)
 }
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
@@ -394,7 +444,10 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	if _, err := s.conn.ExecContext(context.WithoutCancel(ctx), db.engine.beginReading()); err != nil {
 		return fmt.Errorf("store: view: %w", err)
 	}
-	defer func() { _, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") }()
+	defer func() {
+		s.forget() // nothing is written here
+		_, _ = s.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK")
+	}()
 	return fn(tx)
 }
 
@@ -440,18 +493,17 @@ func (tx *Tx) PostgreSQL() bool { _, ok := tx.engine.(*postgres); return ok }
 
 // Exec runs a statement.
 func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
-	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
-	if err != nil {
+	if err := tx.flush(); err != nil {
 		return nil, err
 	}
-	if stmt == nil {
-		return tx.s.conn.ExecContext(tx.ctx, query, tx.engine.values(args)...)
-	}
-	return stmt.ExecContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
+	return tx.s.exec(tx.ctx, tx.engine, query, tx.engine.values(args))
 }
 
 // Query runs a query; the caller closes the rows, before it runs the same query again.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
+	if err := tx.flush(); err != nil {
+		return nil, err
+	}
 	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
 	if err != nil {
 		return nil, err
@@ -464,12 +516,26 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
+	if err := tx.flush(); err != nil {
+		return nowhere.QueryRow(query) // Scan says that it failed; why, the transaction's end
+	}
 	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
 	if err != nil || stmt == nil {
 		return tx.s.conn.QueryRowContext(tx.ctx, query, tx.engine.values(args)...) // an error comes again, from Scan
 	}
 	return stmt.QueryRowContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
+
+// nowhere is a database that answers every question with an error: a row that holds one can't be had otherwise.
+var nowhere = sql.OpenDB(refusing{})
+
+type refusing struct{}
+
+var errFailed = errors.New("store: the transaction has failed before this")
+
+func (refusing) Connect(context.Context) (driver.Conn, error) { return nil, errFailed }
+func (r refusing) Open(string) (driver.Conn, error)           { return nil, errFailed }
+func (r refusing) Driver() driver.Driver                      { return r }
 
 // Mark asks for the functions of [DB.BeforeCommit] to run before this transaction is committed.
 func (tx *Tx) Mark() { tx.mark = true }

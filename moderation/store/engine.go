@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 )
 
 // engine is what differs between the databases that keep the same things by the same SQL.
@@ -25,6 +24,10 @@ type engine interface {
 	values([]any) []any
 	// places writes a query's $1, $2 … as the driver likes them best. order says which argument each place takes; nil: in their order.
 	places(query string) (text string, order []int)
+	// insert writes rows, all of them or – then the transaction is to be taken back – an error.
+	insert(ctx context.Context, s *session, into *Table, rows []row) error
+	// each is a query for the values of a list: of texts, or of numbers.
+	each(place string, numbers bool) string
 	// explain gives the errors that callers act on their names.
 	explain(error) error
 	// broken tells whether a connection is of no more use.
@@ -51,16 +54,13 @@ func engineFor(where string) engine {
 // integers turns times and truths into integers, so that no driver chooses a form for us.
 func integers(args []any) []any {
 	for i, a := range args {
-		switch a := a.(type) {
-		case time.Time:
-			args[i] = Time(a)
-		case bool:
-			n := int64(0)
-			if a {
-				n = 1
-			}
-			args[i] = n
-		}
+		args[i] = asStored(a)
 	}
 	return args
 }
+
+// EachText is a query for the texts of a list ([]string) that is given at a place ("$3"): for IN, whatever the list's length.
+func (tx *Tx) EachText(place string) string { return tx.engine.each(place, false) }
+
+// EachNumber is a query for the numbers of a list ([]int64) that is given at a place.
+func (tx *Tx) EachNumber(place string) string { return tx.engine.each(place, true) }

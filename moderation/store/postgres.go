@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -127,11 +129,104 @@ func (p *postgres) beginReading() string { return "BEGIN ISOLATION LEVEL REPEATA
 // values also makes strings into what PostgreSQL takes: UTF-8 without NUL. What the platform sent byte for byte is kept beside, as bytes.
 func (p *postgres) values(args []any) []any {
 	for i, a := range integers(args) {
-		if s, ok := a.(string); ok {
-			args[i] = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+		switch a := a.(type) {
+		case string:
+			args[i] = plainText(a)
+		case []string:
+			plain := make([]string, len(a))
+			for n, s := range a {
+				plain[n] = plainText(s)
+			}
+			args[i] = plain
 		}
 	}
 	return args
+}
+
+func plainText(s string) string {
+	if utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 {
+		return s
+	}
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
+}
+
+func (p *postgres) each(place string, numbers bool) string {
+	if numbers {
+		return "SELECT unnest(" + place + "::bigint[])"
+	}
+	return "SELECT unnest(" + place + "::text[])"
+}
+
+// insert writes all rows in one statement, a list for each column.
+func (p *postgres) insert(ctx context.Context, s *session, into *Table, rows []row) error {
+	if len(rows) == 1 {
+		_, err := s.exec(ctx, p, into.single, p.values(rows[0].get()))
+		return err
+	}
+	lists := make([]any, len(into.columns))
+	for _, r := range rows {
+		values := r.get()
+		if len(values) != len(lists) {
+			return fmt.Errorf("%d values for %d columns", len(values), len(lists))
+		}
+		for i, v := range p.values(values) {
+			if err := addTo(&lists[i], v, len(rows)); err != nil {
+				return fmt.Errorf("column %s: %w", into.columns[i], err)
+			}
+		}
+	}
+	text, _ := s.inserting[into].(string)
+	if text == "" {
+		var selected, arrays []string
+		for i, list := range lists {
+			selected = append(selected, into.columns[i]+into.casts[i])
+			arrays = append(arrays, "$"+strconv.Itoa(i+1)+"::"+arrayType(list))
+		}
+		text = fmt.Sprintf("%s SELECT %s FROM unnest(%s) AS row (%s)", into.into(), strings.Join(selected, ", "), strings.Join(arrays, ", "),
+			strings.Join(into.columns, ", "))
+		s.inserting[into] = text
+	}
+	_, err := s.exec(ctx, p, text, lists)
+	return err
+}
+
+// addTo adds a value to the list of its column.
+func addTo(list *any, v any, room int) error {
+	switch v := v.(type) {
+	case int64:
+		return add(list, v, room)
+	case float64:
+		return add(list, v, room)
+	case string:
+		return add(list, v, room)
+	case []byte:
+		return add(list, v, room)
+	}
+	return fmt.Errorf("a %T is nothing that is inserted", v)
+}
+
+func add[T any](list *any, v T, room int) error {
+	if *list == nil {
+		*list = make([]T, 0, room)
+	}
+	all, ok := (*list).([]T)
+	if !ok {
+		return fmt.Errorf("a %T among others than it", v)
+	}
+	*list = append(all, v)
+	return nil
+}
+
+func arrayType(list any) string {
+	switch list.(type) {
+	case []int64:
+		return "bigint[]"
+	case []float64:
+		return "double precision[]"
+	case [][]byte:
+		return "bytea[]"
+	}
+	return "text[]"
 }
 
 func (p *postgres) explain(err error) error {

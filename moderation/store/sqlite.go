@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/url"
@@ -120,7 +122,54 @@ func (f *sqliteFile) places(query string) (string, []int) {
 
 func (f *sqliteFile) beginReading() string { return "BEGIN DEFERRED" }
 
-func (f *sqliteFile) values(args []any) []any { return integers(args) }
+// values also makes lists into JSON, which SQLite can take apart.
+func (f *sqliteFile) values(args []any) []any {
+	for i, a := range integers(args) {
+		switch a.(type) {
+		case []string, []int64:
+			b, _ := json.Marshal(a) // of texts and numbers it can't fail
+			args[i] = string(b)
+		}
+	}
+	return args
+}
+
+func (f *sqliteFile) each(place string, _ bool) string {
+	return "SELECT value FROM json_each(" + place + ")"
+}
+
+// insert writes one row at a time, since a statement costs SQLite little; past database/sql, which costs it more.
+func (f *sqliteFile) insert(ctx context.Context, s *session, into *Table, rows []row) error {
+	return s.conn.Raw(func(conn any) error {
+		stmt, _ := s.inserting[into].(driver.StmtExecContext)
+		if stmt == nil {
+			text, _ := f.places(into.single)
+			prepared, err := conn.(driver.ConnPrepareContext).PrepareContext(context.WithoutCancel(ctx), text)
+			if err != nil {
+				return err
+			}
+			s.inserting[into] = prepared
+			stmt = prepared.(driver.StmtExecContext)
+		}
+		args := make([]driver.NamedValue, len(into.columns))
+		for i := range args {
+			args[i].Ordinal = i + 1
+		}
+		for _, r := range rows {
+			values := r.get()
+			if len(values) != len(args) {
+				return fmt.Errorf("%d values for %d columns", len(values), len(args))
+			}
+			for i, v := range values {
+				args[i].Value = asStored(v)
+			}
+			if _, err := stmt.ExecContext(ctx, args); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
 
 func (f *sqliteFile) explain(err error) error {
 	var e *sqlite.Error

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Table is what [Tx.Insert] puts rows into.
+type Table struct {
+	name    string
+	columns []string
+	casts   []string // what PostgreSQL must be told about a column ("::tsvector"); most often nothing
+	rank    int
+	single  string // inserts one row
+}
+
+// NewTable names a table and the columns that are given, separated by spaces, and the tables that its rows refer to: rows of these are
+// written first. A column whose type on PostgreSQL is none of bigint, text, bytea and double precision says so ("stems::tsvector").
+func NewTable(name, columns string, refersTo ...*Table) *Table {
+	t := &Table{name: name}
+	for column := range strings.FieldsSeq(columns) {
+		column, cast, _ := strings.Cut(column, "::")
+		if cast != "" {
+			cast = "::" + cast
+		}
+		t.columns, t.casts = append(t.columns, column), append(t.casts, cast)
+	}
+	for _, other := range refersTo {
+		t.rank = max(t.rank, other.rank+1)
+	}
+	places := make([]string, len(t.columns))
+	for i := range places {
+		places[i] = "$" + strconv.Itoa(i+1)
+	}
+	t.single = t.into() + " VALUES (" + strings.Join(places, ", ") + ")"
+	return t
+}
+
+func (t *Table) into() string {
+	return "INSERT INTO " + t.name + " (" + strings.Join(t.columns, ", ") + ")"
+}
+
+// row is what is to be inserted: its values, or what tells them when it is written.
+type row struct {
+	values []any
+	later  func() []any
+}
+
+func (r row) get() []any {
+	if r.later != nil {
+		return r.later()
+	}
+	return r.values
+}
+
+// rowsOf are the rows that wait to be written into a table.
+type rowsOf struct {
+	table *Table
+	rows  []row
+}
+
+// Insert adds a row, of a value for each of the table's columns: a string, an integer, bytes, a truth or a time. It is written together with
+// others of its table, in the order in which they were added, before anything else is asked or written in this transaction and at
+// the latest at its end: to PostgreSQL a statement costs more than a dozen rows in it. If it cannot be written, whatever is asked next
+// fails, and so does the transaction.
+func (tx *Tx) Insert(t *Table, values ...any) { tx.insert(t, row{values: values}) }
+
+// InsertLater is Insert of a row that says its values only when it is written, once: what changed until then is in it.
+func (tx *Tx) InsertLater(t *Table, values func() []any) { tx.insert(t, row{later: values}) }
+
+func (tx *Tx) insert(t *Table, r row) {
+	s := tx.s
+	i := slices.IndexFunc(s.waiting, func(w rowsOf) bool { return w.table == t })
+	if i < 0 {
+		i, _ = slices.BinarySearchFunc(s.waiting, t.rank+1, func(w rowsOf, rank int) int { return w.table.rank - rank })
+		s.waiting = slices.Insert(s.waiting, i, rowsOf{table: t})
+	}
+	s.waiting[i].rows = append(s.waiting[i].rows, r)
+	s.waits = true
+}
+
+// flush writes the rows that wait.
+func (tx *Tx) flush() error {
+	s := tx.s
+	if tx.failed != nil || !s.waits {
+		return tx.failed
+	}
+	s.waits = false
+	for i := range s.waiting {
+		w := &s.waiting[i]
+		if len(w.rows) == 0 {
+			continue
+		}
+		if err := tx.engine.insert(tx.ctx, s, w.table, w.rows); err != nil {
+			tx.failed = fmt.Errorf("store: insert into %s: %w", w.table.name, err)
+			s.forget()
+			return tx.failed
+		}
+		clear(w.rows)
+		w.rows = w.rows[:0]
+	}
+	return nil
+}
+
+// forget drops the rows that wait.
+func (s *session) forget() {
+	for i := range s.waiting {
+		clear(s.waiting[i].rows)
+		s.waiting[i].rows = s.waiting[i].rows[:0]
+	}
+	s.waits = false
+}
+
+// asStored is a value as every driver stores it alike: a number, a text or bytes.
+func asStored(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return Time(v)
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case int:
+		return int64(v)
+	}
+	return v
+}

@@ -1,0 +1,253 @@
+package moderation
+
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"takhojd/moderation/inbox"
+	"takhojd/moderation/store"
+	"takhojd/platforms"
+)
+
+// A storm comes in batches, and a batch goes along the path in one transaction. What its events have to be asked about is asked once for all
+// of them before the first is taken, and what they write is written in as few statements (store.Tx.Insert): a database spends more on a
+// statement than on a row.
+
+var (
+	commentsTable = store.NewTable("comments", `id platform channel comment_id received_at post_id parent_id author_id author_name own text attachments
+		permalink posted_at revision revised_at state state_at state_by record_id violation_at`)
+	revisionsTable = store.NewTable("revisions", "comment revision text attachments raw at received_at via superseded", commentsTable)
+	historyTable   = store.NewTable("history", "comment at what by_whom detail", commentsTable)
+	decisionsTable = store.NewTable("decisions", `id comment channel revision action by_kind by_whom reason verdict policy categories category route
+		escalate flag record_id received_at decided_at`, commentsTable)
+	fingerprintsTable = store.NewTable("fingerprints", "comment channel author exact sim shingles band0 band1 band2 band3 at", commentsTable)
+	flagsTable        = store.NewTable("flags", "id comment decision channel why category severity opened_at due_at", commentsTable)
+	outboxTable       = store.NewTable("outbox", "comment channel action decision record_id revision argument priority not_before created_at since")
+	hideRulesTable    = store.NewTable("hide_rules", "decision rule", decisionsTable)
+)
+
+// together is what the events of one walk share.
+type together struct {
+	// fetched holds the comments that were asked for beforehand, nil where there is none. Each answer serves once: what the walk itself
+	// makes of a comment stands in the database.
+	fetched map[platforms.Ref]*comment
+	// posts holds what is known of posts, by channel and id.
+	posts map[string]*knownPost
+	// last is the highest number of each kind.
+	last struct {
+		asked                      bool
+		comments, decisions, flags int64
+	}
+	// hides is how many comments were hidden on each channel today, struck how often those authors broke the rules lately whom somebody
+	// foresaw to do it again. An author who is not there must be asked for.
+	hides  map[string]int
+	struck map[string]int
+	// byRule is how many comments each rule hid in this walk, looks what must be looked at for the lists, at its end.
+	byRule map[string]int
+	looks  []int64
+}
+
+type knownPost struct{ text string }
+
+func postKey(channel, post string) string { return channel + "\x00" + post }
+
+func authorKey(platform platforms.Platform, author string) string {
+	return string(platform) + "\x00" + author
+}
+
+// ask finds out what the events have to be asked about. It changes nothing of what becomes of them: who is alone asks for himself.
+func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
+	if len(entries) < 2 {
+		return nil
+	}
+	comments, posts, authors := wanted{}, wanted{}, wanted{}
+	for i, e := range entries {
+		c := e.Event.Comment
+		comments.add(c.Ref.Platform, c.Ref.Channel, c.Ref.Comment)
+		if e.Event.Kind != platforms.Added && e.Event.Kind != platforms.Edited {
+			continue
+		}
+		posts.add(c.Ref.Platform, c.Ref.Channel, c.Post)
+		if i < len(ahead) && ahead[i] != nil && Action(ahead[i].verdict.Action) == Hide {
+			authors.add(c.Ref.Platform, "", c.Author.ID)
+		}
+	}
+	if err := w.fetch(comments); err != nil {
+		return fmt.Errorf("moderation: load: %w", err)
+	}
+	if err := w.fetchPosts(posts); err != nil {
+		return fmt.Errorf("moderation: the posts: %w", err)
+	}
+	if err := w.fetchStrikes(authors); err != nil {
+		return fmt.Errorf("moderation: strikes: %w", err)
+	}
+	return w.askNumbers()
+}
+
+// wanted lists ids to be asked for, by platform and channel.
+type wanted map[[2]string]map[string]bool
+
+func (a wanted) add(platform platforms.Platform, channel, id string) {
+	if id == "" || !utf8.ValidString(id) {
+		return // asked for by itself
+	}
+	key := [2]string{string(platform), channel}
+	if a[key] == nil {
+		a[key] = map[string]bool{}
+	}
+	a[key][id] = true
+}
+
+// each runs f for each platform and channel with the ids.
+func (a wanted) each(f func(platform, channel string, ids []string) error) error {
+	for key, set := range a {
+		ids := make([]string, 0, len(set))
+		for id := range set {
+			ids = append(ids, id)
+		}
+		if err := f(key[0], key[1], ids); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *walk) fetch(comments wanted) error {
+	w.fetched = map[platforms.Ref]*comment{}
+	return comments.each(func(platform, channel string, ids []string) error {
+		for _, id := range ids {
+			w.fetched[platforms.Ref{Platform: platforms.Platform(platform), Channel: channel, Comment: id}] = nil
+		}
+		rows, err := w.tx.Query(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND comment_id IN (`+w.tx.EachText("$3")+`)`,
+			platform, channel, ids)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			c, err := scanComment(rows.Scan)
+			if err != nil {
+				return err
+			}
+			w.fetched[c.ref] = c
+		}
+		return rows.Err()
+	})
+}
+
+func (w *walk) fetchPosts(posts wanted) error {
+	w.posts = map[string]*knownPost{}
+	return posts.each(func(platform, channel string, ids []string) error {
+		rows, err := w.tx.Query(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND post_id IN (`+w.tx.EachText("$3")+`)`, platform, channel, ids)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			var p knownPost
+			if err := rows.Scan(&id, &p.text); err != nil {
+				return err
+			}
+			w.posts[postKey(channel, id)] = &p
+		}
+		return rows.Err()
+	})
+}
+
+// fetchStrikes counts the violations of authors. The cast is there for the reason that strikes gives.
+func (w *walk) fetchStrikes(authors wanted) error {
+	limit, window := w.m.Policy().Strikes()
+	if limit <= 0 {
+		return nil
+	}
+	w.struck = map[string]int{}
+	return authors.each(func(platform, _ string, ids []string) error {
+		for _, id := range ids {
+			w.struck[authorKey(platforms.Platform(platform), id)] = 0
+		}
+		rows, err := w.tx.Query(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND author_id IN (`+w.tx.EachText("$2")+`)
+			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, platform, ids, w.now.Add(-window))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var id string
+			var n int
+			if err := rows.Scan(&id, &n); err != nil {
+				return err
+			}
+			w.struck[authorKey(platforms.Platform(platform), id)] = n
+		}
+		return rows.Err()
+	})
+}
+
+// askNumbers reads the highest numbers. Nobody else writes meanwhile, so that those that follow are this walk's to give.
+func (w *walk) askNumbers() error {
+	if w.last.asked {
+		return nil
+	}
+	err := w.tx.QueryRow(`SELECT (SELECT coalesce(max(id), 0) FROM comments), (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM flags)`).
+		Scan(&w.last.comments, &w.last.decisions, &w.last.flags)
+	if err != nil {
+		return fmt.Errorf("moderation: the latest numbers: %w", err)
+	}
+	w.last.asked = true
+	return nil
+}
+
+// next gives the next number of a kind.
+func (w *walk) next(of *int64) (int64, error) {
+	if err := w.askNumbers(); err != nil {
+		return 0, err
+	}
+	*of++
+	return *of, nil
+}
+
+// today counts one more hide on a channel, and tells how many that makes.
+func (w *walk) today(channel string) (int, error) {
+	if _, asked := w.hides[channel]; !asked {
+		n, err := howMany(w.tx, `SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, channel, w.day())
+		if err != nil {
+			return 0, fmt.Errorf("hide quota: %w", err)
+		}
+		if w.hides == nil {
+			w.hides = map[string]int{}
+		}
+		w.hides[channel] = n
+	}
+	w.hides[channel]++
+	return w.hides[channel], nil
+}
+
+// day is the authority's own.
+func (w *walk) day() string { return w.now.In(w.m.cfg.Location).Format(time.DateOnly) }
+
+// sum writes what was counted on the way. What follows may ask for it; a walk ends with it.
+func (w *walk) sum() error {
+	if len(w.looks) > 0 {
+		if err := w.lookAt(w.looks); err != nil {
+			return err
+		}
+		w.looks = w.looks[:0]
+	}
+	for channel, n := range w.hides {
+		if _, err := w.tx.Exec(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, $3) ON CONFLICT (channel, day) DO UPDATE SET hides = excluded.hides`,
+			channel, w.day(), n); err != nil {
+			return fmt.Errorf("hide quota: %w", err)
+		}
+	}
+	clear(w.hides)
+	for rule, n := range w.byRule {
+		if _, err := w.tx.Exec(`INSERT INTO rule_records (rule, hides) VALUES ($1, $2)
+			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + excluded.hides`, rule, n); err != nil {
+			return fmt.Errorf("note rule %s: %w", rule, err)
+		}
+	}
+	clear(w.byRule)
+	return nil
+}
