@@ -125,7 +125,7 @@ func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 }
 
 func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
-	rows, err := tx.Query(`SELECT idx, hash FROM log_hashes WHERE idx IN (`+tx.EachNumber("$1")+`)`, indexes)
+	rows, err := tx.Query(`SELECT idx, hash FROM log_hashes WHERE `+tx.AmongNumbers(`idx`, `$1`)+``, indexes)
 	if err != nil {
 		return nil, fmt.Errorf("archive: log hashes: %w", err)
 	}
@@ -191,6 +191,12 @@ func (r gathering) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		r.into.hashes[indexes[i]] = h
 	}
 	return hashes, err
+}
+
+// Ready reads what [Archive.Append] has to know of the log, for callers that will have rows waiting by then.
+func (a *Archive) Ready(tx *store.Tx) error {
+	_, err := growing(tx)
+	return err
 }
 
 // nextLeaf is the index that the next leaf gets: the size of the log as this transaction sees it.

@@ -164,7 +164,9 @@ func (w *walk) save(c *comment) error {
 		}
 		return nil
 	}
-	w.struck = nil // what was counted may have changed
+	if !c.fresh {
+		w.struck = nil // what was counted may have changed
+	}
 	attachments, err := c.encodedAttachments()
 	if err != nil {
 		return err

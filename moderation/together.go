@@ -41,7 +41,7 @@ type together struct {
 	}
 	// hides is how many comments were hidden on each channel today, struck how often those authors broke the rules lately whom somebody
 	// foresaw to do it again. An author who is not there must be asked for.
-	hides  map[string]int
+	hides  map[string]*tally
 	struck map[string]int
 	// byRule is how many comments each rule hid in this walk, looks what must be looked at for the lists, at its end.
 	byRule map[string]int
@@ -49,6 +49,12 @@ type together struct {
 }
 
 type knownPost struct{ text string }
+
+// tally is a number that is written when it has changed.
+type tally struct {
+	n       int
+	changed bool
+}
 
 func postKey(channel, post string) string { return channel + "\x00" + post }
 
@@ -71,6 +77,14 @@ func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
 		posts.add(c.Ref.Platform, c.Ref.Channel, c.Post)
 		if i < len(ahead) && ahead[i] != nil && Action(ahead[i].verdict.Action) == Hide {
 			authors.add(c.Ref.Platform, "", c.Author.ID)
+			if err := w.askHides(c.Ref.Channel); err != nil {
+				return err
+			}
+		}
+	}
+	if len(authors) > 0 {
+		if err := w.m.archive.Ready(w.tx); err != nil {
+			return err
 		}
 	}
 	if err := w.fetch(comments); err != nil {
@@ -82,7 +96,11 @@ func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
 	if err := w.fetchStrikes(authors); err != nil {
 		return fmt.Errorf("moderation: strikes: %w", err)
 	}
-	return w.askNumbers()
+	if err := w.askNumbers(); err != nil {
+		return err
+	}
+	_, err := w.autonomy(w.m.Policy())
+	return err
 }
 
 // wanted lists ids to be asked for, by platform and channel.
@@ -119,7 +137,7 @@ func (w *walk) fetch(comments wanted) error {
 		for _, id := range ids {
 			w.fetched[platforms.Ref{Platform: platforms.Platform(platform), Channel: channel, Comment: id}] = nil
 		}
-		rows, err := w.tx.Query(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND comment_id IN (`+w.tx.EachText("$3")+`)`,
+		rows, err := w.tx.Query(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`comment_id`, `$3`)+``,
 			platform, channel, ids)
 		if err != nil {
 			return err
@@ -139,7 +157,7 @@ func (w *walk) fetch(comments wanted) error {
 func (w *walk) fetchPosts(posts wanted) error {
 	w.posts = map[string]*knownPost{}
 	return posts.each(func(platform, channel string, ids []string) error {
-		rows, err := w.tx.Query(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND post_id IN (`+w.tx.EachText("$3")+`)`, platform, channel, ids)
+		rows, err := w.tx.Query(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`post_id`, `$3`)+``, platform, channel, ids)
 		if err != nil {
 			return err
 		}
@@ -167,7 +185,7 @@ func (w *walk) fetchStrikes(authors wanted) error {
 		for _, id := range ids {
 			w.struck[authorKey(platforms.Platform(platform), id)] = 0
 		}
-		rows, err := w.tx.Query(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND author_id IN (`+w.tx.EachText("$2")+`)
+		rows, err := w.tx.Query(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
 			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, platform, ids, w.now.Add(-window))
 		if err != nil {
 			return err
@@ -210,18 +228,28 @@ func (w *walk) next(of *int64) (int64, error) {
 
 // today counts one more hide on a channel, and tells how many that makes.
 func (w *walk) today(channel string) (int, error) {
-	if _, asked := w.hides[channel]; !asked {
-		n, err := howMany(w.tx, `SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, channel, w.day())
-		if err != nil {
-			return 0, fmt.Errorf("hide quota: %w", err)
-		}
-		if w.hides == nil {
-			w.hides = map[string]int{}
-		}
-		w.hides[channel] = n
+	if err := w.askHides(channel); err != nil {
+		return 0, err
 	}
-	w.hides[channel]++
-	return w.hides[channel], nil
+	today := w.hides[channel]
+	today.n++
+	today.changed = true
+	return today.n, nil
+}
+
+func (w *walk) askHides(channel string) error {
+	if _, asked := w.hides[channel]; asked {
+		return nil
+	}
+	n, err := howMany(w.tx, `SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, channel, w.day())
+	if err != nil {
+		return fmt.Errorf("hide quota: %w", err)
+	}
+	if w.hides == nil {
+		w.hides = map[string]*tally{}
+	}
+	w.hides[channel] = &tally{n: n}
+	return nil
 }
 
 // day is the authority's own.
@@ -235,9 +263,12 @@ func (w *walk) sum() error {
 		}
 		w.looks = w.looks[:0]
 	}
-	for channel, n := range w.hides {
+	for channel, today := range w.hides {
+		if !today.changed {
+			continue
+		}
 		if _, err := w.tx.Exec(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, $3) ON CONFLICT (channel, day) DO UPDATE SET hides = excluded.hides`,
-			channel, w.day(), n); err != nil {
+			channel, w.day(), today.n); err != nil {
 			return fmt.Errorf("hide quota: %w", err)
 		}
 	}

@@ -25,12 +25,12 @@ const fromRouted = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.r
 func (w *walk) look(comment int64) error { return w.lookAt([]int64{comment}) }
 
 func (w *walk) lookAt(comments []int64) error {
-	each := w.tx.EachNumber("$1")
-	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE comment IN (`+each+`)`, comments); err != nil {
+	these := w.tx.AmongNumbers(`c.id`, `$1`)
+	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE `+w.tx.AmongNumbers(`comment`, `$1`), comments); err != nil {
 		return fmt.Errorf("lists: %w", err)
 	}
-	if _, err := w.tx.Exec(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND c.id IN (`+each+`)
-		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND c.id IN (`+each+`)`, comments); err != nil {
+	if _, err := w.tx.Exec(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND `+these+`
+		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND `+these, comments); err != nil {
 		return fmt.Errorf("lists: %w", err)
 	}
 	return nil

@@ -61,8 +61,8 @@ type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*statement
-	// statements counts what was run.
-	statements int
+	// written counts statements, and rows that were inserted several in one.
+	written int
 	// waiting are the rows to be written, in the order of their tables' ranks; waits is false when there are none.
 	waiting []rowsOf
 	waits   bool
@@ -95,7 +95,7 @@ const mostStatements = 300
 
 // statement returns the prepared statement of a query; nil when it is to be run as it is.
 func (s *session) statement(ctx context.Context, e engine, query string) (*statement, error) {
-	s.statements++
+	s.written++
 	if stmt, ok := s.stmts[query]; ok {
 		return stmt, nil
 	}
@@ -364,8 +364,8 @@ func (db *DB) commit(group []job) {
 		j.done <- results[i]
 	}
 	if p, ok := db.engine.(*postgres); ok && err == nil {
-		p.committed(context.Background(), db.writer.conn, db.writer.statements)
-		db.writer.statements = 0
+		p.committed(context.Background(), db.writer.conn, db.writer.written)
+		db.writer.written = 0
 	}
 }
 

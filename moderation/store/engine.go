@@ -26,8 +26,8 @@ type engine interface {
 	places(query string) (text string, order []int)
 	// insert writes rows, all of them or – then the transaction is to be taken back – an error.
 	insert(ctx context.Context, s *session, into *Table, rows []row) error
-	// each is a query for the values of a list: of texts, or of numbers.
-	each(place string, numbers bool) string
+	// among is the condition that a column's value is one of a list's. The list is a place with its PostgreSQL type ("$3::text[]").
+	among(column, list string) string
 	// explain gives the errors that callers act on their names.
 	explain(error) error
 	// broken tells whether a connection is of no more use.
@@ -59,8 +59,12 @@ func integers(args []any) []any {
 	return args
 }
 
-// EachText is a query for the texts of a list ([]string) that is given at a place ("$3"): for IN, whatever the list's length.
-func (tx *Tx) EachText(place string) string { return tx.engine.each(place, false) }
+// AmongTexts is the condition that a column's value is one of a list's, which is given as a []string at a place ("$3"), whatever its length.
+func (tx *Tx) AmongTexts(column, place string) string {
+	return tx.engine.among(column, place+"::text[]")
+}
 
-// EachNumber is a query for the numbers of a list ([]int64) that is given at a place.
-func (tx *Tx) EachNumber(place string) string { return tx.engine.each(place, true) }
+// AmongNumbers is the same of a list that is given as a []int64.
+func (tx *Tx) AmongNumbers(column, place string) string {
+	return tx.engine.among(column, place+"::bigint[]")
+}

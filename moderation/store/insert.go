@@ -99,6 +99,7 @@ func (tx *Tx) flush() error {
 			s.forget()
 			return tx.failed
 		}
+		s.written += len(w.rows)
 		clear(w.rows)
 		w.rows = w.rows[:0]
 	}

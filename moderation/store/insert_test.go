@@ -149,11 +149,11 @@ func TestEachOfAList(t *testing.T) {
 			parent(tx, i)
 		}
 		var texts, numbers int
-		if err := tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND comment_id IN (`+tx.EachText("$2")+`)`, "facebook",
+		if err := tx.QueryRow(`SELECT count(*) FROM comments WHERE platform = $1 AND `+tx.AmongTexts(`comment_id`, `$2`), "facebook",
 			[]string{"c1", "c7", `"c8`, "", "å\x00<&>"}).Scan(&texts); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(`SELECT count(*) FROM comments WHERE id IN (`+tx.EachNumber("$1")+`)`, []int64{2, 3, 99}).Scan(&numbers); err != nil {
+		if err := tx.QueryRow(`SELECT count(*) FROM comments WHERE `+tx.AmongNumbers(`id`, `$1`), []int64{2, 3, 99}).Scan(&numbers); err != nil {
 			return err
 		}
 		if texts != 2 || numbers != 2 {

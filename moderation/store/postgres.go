@@ -20,8 +20,8 @@ import (
 type postgres struct {
 	address string
 	schema  string
-	// statements is how many the writer has run, counted how often the tables were counted anew. Only the writer's goroutine uses them.
-	statements, counted int
+	// written is how many rows the writer has written, counted how often the tables were counted anew. Only the writer's goroutine uses them.
+	written, counted int
 }
 
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
@@ -107,17 +107,19 @@ func (p *postgres) lock() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", writersLock, p.schema)
 }
 
-// countAgain is after how many statements of this process the tables' sizes are told to PostgreSQL: what it planned while they were empty goes by
-// the wrong index, and its own counting comes a minute later, in which a storm may have filled them.
-var countAgain = []int{500, 4_000, 32_000, 256_000}
+// countAgain is after how many rows and statements of this process the tables' sizes are told to PostgreSQL: what it planned while they were empty
+// goes by the wrong index, and its own counting comes a minute later, in which a storm may have filled them.
+var countAgain = []int{400, 2_000, 10_000, 50_000, 250_000, 1_250_000}
 
 const counting = "ANALYZE comments, revisions, history, decisions, fingerprints, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
 
 // committed counts what the writer has done.
-func (p *postgres) committed(ctx context.Context, writer *sql.Conn, statements int) {
-	p.statements += statements
-	if p.counted < len(countAgain) && p.statements >= countAgain[p.counted] {
-		p.counted++
+func (p *postgres) committed(ctx context.Context, writer *sql.Conn, written int) {
+	p.written += written
+	if p.counted < len(countAgain) && p.written >= countAgain[p.counted] {
+		for p.counted < len(countAgain) && p.written >= countAgain[p.counted] {
+			p.counted++
+		}
 		_, _ = writer.ExecContext(ctx, counting) // if it fails, the plans stay as they were
 	}
 }
@@ -150,12 +152,7 @@ func plainText(s string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-func (p *postgres) each(place string, numbers bool) string {
-	if numbers {
-		return "SELECT unnest(" + place + "::bigint[])"
-	}
-	return "SELECT unnest(" + place + "::text[])"
-}
+func (p *postgres) among(column, list string) string { return column + " = ANY (" + list + ")" }
 
 // insert writes all rows in one statement, a list for each column.
 func (p *postgres) insert(ctx context.Context, s *session, into *Table, rows []row) error {

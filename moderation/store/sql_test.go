@@ -25,10 +25,10 @@ var reviewed = map[string]string{
 	"moderation/store t.columns":                    "an argument of NewTable's",
 	"moderation/store into.columns":                 "an argument of NewTable's",
 	"moderation/store into.casts":                   "an argument of NewTable's",
-	"archive tx.EachNumber(…)":                      "$n: where it is given is looked at here",
-	"moderation/inbox tx.EachNumber(…)":             "$n: where it is given is looked at here",
-	"moderation w.tx.EachNumber(…)":                 "$n: where it is given is looked at here",
-	"moderation w.tx.EachText(…)":                   "$n: where it is given is looked at here",
+	"archive tx.AmongNumbers(…)":                    "$n: where it is given is looked at here",
+	"moderation/inbox tx.AmongNumbers(…)":           "$n: where it is given is looked at here",
+	"moderation w.tx.AmongNumbers(…)":               "$n: where it is given is looked at here",
+	"moderation w.tx.AmongTexts(…)":                 "$n: where it is given is looked at here",
 	"moderation/store rows.Columns(…)":              "the columns of a table of the embedded schema",
 	"moderation/store types.Replace(…)":             "the embedded schema",
 	"moderation/store only.ReplaceAllStringFunc(…)": "the embedded schema",
@@ -80,7 +80,7 @@ func TestStrangersAreSeen(t *testing.T) {
 		"func safe() (string, int) { return c, 1 }\nfunc given(q string) { tx.Exec(q) }\nfunc gives(s string) { given(`a`); given(s) }\nfunc parts(n int) []string { var all []string; for i := range n { all = append(all, `$` + strconv.Itoa(i)) }; return all }\n"
 	for body, want := range map[string]string{
 		"tx.Query(`a`)": "", "tx.Query(c + v)": "", "tx.QueryRow(v + name)": "name", "tx.Exec(changed)": "changed", "tx.ExecContext(ctx, `a`+name)": "name",
-		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "tx.EachText(`$1`)": "", "tx.EachText(name)": "name",
+		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
 		"q := c; q += `b`; tx.Query(q)": "", "q := c; q += name; tx.Query(q)": "name", "q, n := safe(); tx.Query(q)": "",
 		"tx.Query(fmt.Sprintf(`LIMIT $%d`, n))": "", "tx.Query(fmt.Sprintf(`%s`, name))": "name", "tx.Query(fmt.Sprintf(`%[2]v %[1]d`, n, name))": "name", "tx.Query(fmt.Sprintf(name))": "name",
 		"tx.Query(strings.Join(parts(n), `,`))": "", "tx.Query(strings.Join(names, `,`))": "names", "for _, q := range []string{`a`, name} { tx.Exec(q) }": "name",
@@ -127,8 +127,8 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 	switch {
 	case name == "NewTable" && len(call.Args) > 1:
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
-	case strings.HasPrefix(name, "Each") && len(call.Args) == 1 && strings.HasSuffix(types.ExprString(method.X), "tx"):
-		return call.Args[0], call.Pos()
+	case strings.HasPrefix(name, "Among") && len(call.Args) == 2 && strings.HasSuffix(types.ExprString(method.X), "tx"):
+		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
 	}
 	if strings.HasSuffix(name, "Context") {
 		name, first = strings.TrimSuffix(name, "Context"), 1

@@ -134,8 +134,9 @@ func (f *sqliteFile) values(args []any) []any {
 	return args
 }
 
-func (f *sqliteFile) each(place string, _ bool) string {
-	return "SELECT value FROM json_each(" + place + ")"
+func (f *sqliteFile) among(column, list string) string {
+	place, _, _ := strings.Cut(list, "::")
+	return column + " IN (SELECT value FROM json_each(" + place + "))"
 }
 
 // insert writes one row at a time, since a statement costs SQLite little; past database/sql, which costs it more.
