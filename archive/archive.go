@@ -254,11 +254,9 @@ func (a *Archive) Receipt(ctx context.Context, record string) (Receipt, error) {
 	var platform string
 	var checkpoint string
 	err := a.db.View(ctx, func(tx *store.Tx) error {
-		if err := tx.QueryRow(`SELECT leaf, platform, channel, comment_id, revision FROM archive_records WHERE record_id = $1`,
-			record).Scan(&r.leaf, &platform, &r.ref.Channel, &r.ref.Comment, &r.revision); err != nil {
-			return err
-		}
-		return tx.QueryRow(`SELECT note FROM log_checkpoints WHERE size > $1 ORDER BY size DESC LIMIT 1`, r.leaf).Scan(&checkpoint)
+		return tx.QueryRow(`SELECT r.leaf, r.platform, r.channel, r.comment_id, r.revision, c.note FROM archive_records r JOIN log_checkpoints c
+			ON c.size = (SELECT max(size) FROM log_checkpoints) AND c.size > r.leaf WHERE r.record_id = $1`, record).
+			Scan(&r.leaf, &platform, &r.ref.Channel, &r.ref.Comment, &r.revision, &checkpoint)
 	})
 	if errors.Is(err, sql.ErrNoRows) {
 		return Receipt{}, fmt.Errorf("archive: receipt for %s: %w", record, ErrNotFound)

@@ -83,6 +83,15 @@ func (w *walk) load(ref platforms.Ref) (*comment, error) {
 	return c, nil
 }
 
+// loadID returns the comment with that number, as this walk has left it.
+func (w *walk) loadID(id int64) (*comment, error) {
+	if c := w.byID[id]; c != nil {
+		delete(w.byID, id) // what the walk makes of it stands in the database
+		return c, nil
+	}
+	return loadID(w.tx, id)
+}
+
 // loadID returns the comment with that number.
 func loadID(tx *store.Tx, id int64) (*comment, error) {
 	c, err := scanComment(tx.QueryRow(`SELECT `+commentColumns+` FROM comments WHERE id = $1`, id).Scan)
@@ -182,7 +191,8 @@ func (w *walk) save(c *comment) error {
 	if c.fresh && c.state == Standing {
 		return nil // what was just said is in no list but by its decision
 	}
-	return w.look(c.id)
+	w.looks = append(w.looks, c.id)
+	return nil
 }
 
 // addRevision keeps what the comment said, with the platform's own bytes. What it has said before is kept already.

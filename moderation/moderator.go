@@ -107,6 +107,7 @@ type Moderator struct {
 	alerts   *alerts
 	lately   lately
 	express  *express
+	settling *settling
 }
 
 // New makes a Moderator. It does nothing until Run.
@@ -164,6 +165,7 @@ func New(cfg Config) (*Moderator, error) {
 	m.outbox = newDispatcher(m)
 	m.leases = newLeases(m)
 	m.express = newExpress(m)
+	m.settling = &settling{m: m}
 	return m, nil
 }
 

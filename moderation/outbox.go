@@ -264,7 +264,7 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 	if o.err != nil && held.Err() != nil {
 		return // cut off: whoever has the channel now tries again
 	}
-	m.settle(ctx, j, o)
+	m.settle(j, o)
 }
 
 // stillWaiting tells whether the job is still to be done: a person may have taken it back since it was listed.
@@ -443,38 +443,10 @@ func (m *Moderator) readPost(ctx context.Context, adapter Adapter, j job) outcom
 	return outcome{result: "done", err: err}
 }
 
-// settle writes down what came of an attempt: the job is settled, waits for its next try, or is a dead letter.
-func (m *Moderator) settle(ctx context.Context, j job, o outcome) {
-	var w walk
-	err := m.db.Update(ctx, func(tx *store.Tx) error {
-		w = walk{m: m, tx: tx, now: m.now()}
-		if o.err != nil {
-			return w.postpone(j, o)
-		}
-		return w.finish(j, o)
-	})
-	if err != nil {
-		// The job still waits in the database; it will be tried again and found done.
-		m.log.Error("outbox: cannot write an outcome", zap.Int64("job", j.id), zap.Error(err))
-		m.noticed(err)
-		m.outbox.pause(Pause{Channel: j.channel, Until: m.now().Add(m.cfg.Backoff), Why: WaitFault})
-		return
-	}
-	w.tell()
-}
-
-// finish settles a job that came to an end.
-func (w *walk) finish(j job, o outcome) error {
-	var was string
-	if err := w.tx.QueryRow(`SELECT state FROM outbox WHERE id = $1`, j.id).Scan(&was); err != nil {
-		return err
-	}
+// finish writes what follows from a job that came to an end, and stood in a state before.
+func (w *walk) finish(j job, o outcome, was string) error {
 	if o.record != "" {
 		j.record = o.record
-	}
-	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3 WHERE id = $1`,
-		j.id, o.result, w.now); err != nil {
-		return err
 	}
 	w.logs = append(w.logs, func() {
 		w.m.metrics.settled.WithLabelValues(j.channel, j.action, o.result).Inc()
@@ -488,7 +460,7 @@ func (w *walk) finish(j job, o outcome) error {
 		return w.postAnswered(j, o)
 	}
 	w.changes = append(w.changes, Change{Kind: "settled", Comment: j.comment})
-	c, err := loadID(w.tx, j.comment)
+	c, err := w.loadID(j.comment)
 	if err != nil {
 		return err
 	}
@@ -570,6 +542,9 @@ func (w *walk) seenAgain(c *comment) error {
 // mended takes back the question what to do about what failed, once nothing of the comment is a dead letter any more. What else is asked about
 // it is asked on.
 func (w *walk) mended(c *comment) error {
+	if w.failed != nil && !w.failed[c.id] {
+		return nil
+	}
 	n, err := howMany(w.tx, `SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0 AND why = 'failed'
 		AND NOT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND state = 'dead' AND action <> 'capture')`, c.id)
 	if err != nil || n == 0 {
@@ -654,7 +629,7 @@ func (w *walk) postpone(j job, o outcome) error {
 	if !dead || j.comment == 0 || j.action == "capture" {
 		return nil
 	}
-	c, err := loadID(w.tx, j.comment)
+	c, err := w.loadID(j.comment)
 	if err != nil {
 		return err
 	}

@@ -736,11 +736,7 @@ func (w *walk) write(d *decision) error {
 	categories, gravest := w.categories(d.verdict)
 	w.tx.Insert(decisionsTable, d.id, d.comment.id, d.comment.ref.Channel, d.comment.revision, string(d.action), d.byKind, d.by, d.reason, string(verdict), d.policy,
 		categories, string(gravest), string(d.route), d.escalate, d.flag, d.record, d.received, w.now)
-	if c := d.comment; !c.fresh {
-		if err := w.look(c.id); err != nil {
-			return err
-		}
-	} else if c.state != Standing || d.byKind != "bot" || d.route != rules.NoRoute {
+	if c := d.comment; !c.fresh || c.state != Standing || d.byKind != "bot" || d.route != rules.NoRoute {
 		w.looks = append(w.looks, c.id)
 	}
 	if d.byKind == "bot" && d.action == Allow {

@@ -125,7 +125,10 @@ func (m *Moderator) update(ctx context.Context, fn func(*walk) error) error {
 	var w walk
 	err := m.db.Update(ctx, func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
-		return fn(&w)
+		if err := fn(&w); err != nil {
+			return err
+		}
+		return w.sum()
 	})
 	if err == nil {
 		w.tell()
@@ -516,9 +519,7 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	}, w.sumsOf(id)); err != nil {
 		return err
 	}
-	if err := w.look(c.id); err != nil {
-		return err
-	}
+	w.looks = append(w.looks, c.id)
 	if action.beside() {
 		return w.recordUndone(record, id, action)
 	}

@@ -32,6 +32,10 @@ type together struct {
 	// fetched holds the comments that were asked for beforehand, nil where there is none. Each answer serves once: what the walk itself
 	// makes of a comment stands in the database.
 	fetched map[platforms.Ref]*comment
+	// byID holds comments that were asked for by their numbers, and failed those of them that wait for a person because something of theirs
+	// failed; nil: nobody has asked.
+	byID   map[int64]*comment
+	failed map[int64]bool
 	// posts holds what is known of posts, by channel and id.
 	posts map[string]*knownPost
 	// last is the highest number of each kind.

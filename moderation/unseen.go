@@ -21,9 +21,7 @@ const fromRouted = `FROM comments c JOIN decisions d ON d.comment = c.id AND d.r
 	WHERE c.state = 'standing' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
 		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)`
 
-// look finds out whether a comment is in one of the lists, as its row and its decisions stand in this transaction.
-func (w *walk) look(comment int64) error { return w.lookAt([]int64{comment}) }
-
+// lookAt finds out whether comments are in one of the lists, as their rows and their decisions stand in this transaction.
 func (w *walk) lookAt(comments []int64) error {
 	these := w.tx.AmongNumbers(`c.id`, `$1`)
 	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE `+w.tx.AmongNumbers(`comment`, `$1`), comments); err != nil {

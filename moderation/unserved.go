@@ -105,7 +105,7 @@ func (m *Moderator) giveUp(ctx context.Context, channel string) error {
 		return err
 	}
 	for _, j := range jobs {
-		m.settle(ctx, j, outcome{err: cause})
+		m.settle(j, outcome{err: cause})
 	}
 	m.log.Error("a channel is with nobody: what waited for it waits for a person now", zap.String("channel", channel),
 		zap.Int64("events", events), zap.Int("jobs", len(jobs)))

@@ -312,11 +312,9 @@ func (db *DB) commit(group []job) {
 		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
 			return err
 		}
-		for _, statement := range db.engine.beginWriting() {
-			if _, err := tx.Exec(statement); err != nil {
-				_, _ = tx.Exec("ROLLBACK")
-				return err
-			}
+		if _, err := tx.Exec(db.engine.beginWriting()); err != nil {
+			_, _ = tx.Exec("ROLLBACK")
+			return err
 		}
 		committed := false
 		defer func() {
@@ -602,10 +600,8 @@ func (db *DB) apply(ctx context.Context, conn *sql.Conn, version int, text strin
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
 	}
-	for _, statement := range db.engine.beginWriting() {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
-			return rollback(err)
-		}
+	if _, err := conn.ExecContext(ctx, db.engine.beginWriting()); err != nil {
+		return rollback(err)
 	}
 	if n, err := seen(); err != nil || n > 0 {
 		return rollback(err)

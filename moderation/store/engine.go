@@ -17,7 +17,7 @@ type engine interface {
 	// dialect writes a schema file as the engine wants it.
 	dialect(schema string) string
 	// beginWriting begins a transaction that holds the writer's turn, among all processes, from its first statement on.
-	beginWriting() []string
+	beginWriting() string
 	// beginReading begins a transaction that sees one moment and writes nothing.
 	beginReading() string
 	// values makes arguments into what every driver stores alike.

@@ -56,6 +56,8 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 	read = stdlib.OpenDB(*config)
 	// All that the writer asks has an index. A plan from when a table was small reads it whole, and PostgreSQL keeps to it while a storm fills the table.
 	config.RuntimeParams["enable_seqscan"] = "off"
+	// And since each is asked again and again, none is planned anew: of a list PostgreSQL expects ten values, and for one would plan each time.
+	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	write = stdlib.OpenDB(*config)
 	write.SetMaxOpenConns(1)
 	if err := write.PingContext(ctx); err != nil {
@@ -101,7 +103,7 @@ func (p *postgres) dialect(schema string) string {
 
 // beginWriting takes the schema's lock before anything is read. At READ COMMITTED, which this is, each statement sees what was committed
 // before it: so all that whoever held the lock before us wrote. The lock goes with the transaction, and with the connection.
-func (p *postgres) beginWriting() []string { return []string{"BEGIN", p.lock()} }
+func (p *postgres) beginWriting() string { return "BEGIN; " + p.lock() }
 
 func (p *postgres) lock() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", writersLock, p.schema)

@@ -27,6 +27,7 @@ var reviewed = map[string]string{
 	"moderation/store into.casts":                   "an argument of NewTable's",
 	"archive tx.AmongNumbers(…)":                    "$n: where it is given is looked at here",
 	"moderation/inbox tx.AmongNumbers(…)":           "$n: where it is given is looked at here",
+	"moderation tx.AmongNumbers(…)":                 "$n: where it is given is looked at here",
 	"moderation w.tx.AmongNumbers(…)":               "$n: where it is given is looked at here",
 	"moderation w.tx.AmongTexts(…)":                 "$n: where it is given is looked at here",
 	"moderation/store rows.Columns(…)":              "the columns of a table of the embedded schema",

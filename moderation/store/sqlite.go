@@ -81,7 +81,7 @@ func dialectOf(engine, schema string) string {
 
 func (f *sqliteFile) dialect(schema string) string { return dialectOf("sqlite", schema) }
 
-func (f *sqliteFile) beginWriting() []string { return []string{"BEGIN IMMEDIATE"} }
+func (f *sqliteFile) beginWriting() string { return "BEGIN IMMEDIATE" }
 
 // places makes each $n a bare "?": for a place with a name the driver looks through all arguments, so that a row of twenty columns took
 // longer to bind than to write.
