@@ -3,6 +3,7 @@ package moderation
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"sync"
@@ -51,7 +52,7 @@ func (e *echo) keys() [5]echoKey {
 
 // count counts the other comments since a time that say the same as e or nearly the same, those of an author apart.
 func (m *echoes) count(e *echo, author string, since time.Time) (byAuthor, byOthers int) {
-	for _, other := range m.candidates(e, since) {
+	for other := range m.candidates(e, since) {
 		switch {
 		case other.comment == e.comment || !e.mark.Near(other.mark):
 		case other.author != "" && other.author == author:
@@ -63,24 +64,35 @@ func (m *echoes) count(e *echo, author string, since time.Time) (byAuthor, byOth
 	return byAuthor, byOthers
 }
 
-// candidates are those that share the text or a band, and of a flood the first.
-func (m *echoes) candidates(e *echo, since time.Time) []*echo {
-	var found []*echo
-	for _, key := range e.keys() {
-		n := 0
-		for _, other := range m.by[key] {
-			if other.at.Before(since) {
-				continue
+// candidates are those that share the text or a band, in the order of their numbers, and of a flood the first. The lists are in that order, too:
+// they are merged, and no further than is needed.
+func (m *echoes) candidates(e *echo, since time.Time) iter.Seq[*echo] {
+	return func(yield func(*echo) bool) {
+		keys := e.keys()
+		var lists [len(keys)][]*echo
+		for i, key := range keys {
+			lists[i] = m.by[key]
+		}
+		for range mostCandidates {
+			var first *echo
+			for i, list := range lists {
+				for len(list) > 0 && list[0].at.Before(since) {
+					list = list[1:]
+				}
+				if lists[i] = list; len(list) > 0 && (first == nil || list[0].comment < first.comment) {
+					first = list[0]
+				}
 			}
-			found = append(found, other)
-			if n++; n == mostCandidates {
-				break
+			if first == nil || !yield(first) {
+				return
+			}
+			for i, list := range lists {
+				if len(list) > 0 && list[0] == first {
+					lists[i] = list[1:]
+				}
 			}
 		}
 	}
-	slices.SortFunc(found, byComment)
-	found = slices.Compact(found)
-	return found[:min(len(found), mostCandidates)]
 }
 
 func byComment(a, b *echo) int { return cmp.Compare(a.comment, b.comment) }
