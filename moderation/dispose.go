@@ -47,6 +47,8 @@ type DisposalDecision struct {
 	Classes []string
 	// Before bounds what goes: all that happened to it happened before.
 	Before time.Time
+
+	listed int64 // the proposal whose list alone it is about; 0: all that is kept
 }
 
 // Disposable counts what a decision on disposal is about.
@@ -68,8 +70,12 @@ type Disposer struct {
 	Now func() time.Time
 }
 
-// disposePart is how many comments one transaction looks at, and so disposes of at most.
-const disposePart = 200
+const (
+	// disposePart is how many comments one transaction disposes of at most.
+	disposePart = 200
+	// disposeReach is how far it looks for them: books in which nothing is old enough are not read in one go.
+	disposeReach = 10_000
+)
 
 func (d DisposalDecision) check(p *rules.Policy, now time.Time) error {
 	known := RetentionClasses(p)
@@ -103,22 +109,17 @@ func (s Disposer) Preview(ctx context.Context, d DisposalDecision) (sum Disposab
 	if err := d.check(s.Policy, s.now()); err != nil {
 		return sum, err
 	}
-	err = s.DB.View(ctx, func(tx *store.Tx) error {
-		for after, more := int64(0), true; more; {
+	for after, more := int64(0), true; more && err == nil; { // a View each: one snapshot of so long would keep the write-ahead log from being emptied
+		err = s.DB.View(ctx, func(tx *store.Tx) error {
 			var found []disposable
-			if found, after, more, err = s.find(tx, d, after, &sum); err != nil {
+			if found, _, after, more, err = s.find(tx, d, after, &sum); err != nil {
 				return err
 			}
-			for _, f := range found {
-				n, err := howMany(tx, `SELECT count(DISTINCT sha256) FROM comment_media WHERE comment = $1 AND sha256 <> ''`, f.comment)
-				if err != nil {
-					return err
-				}
-				sum.Pictures += n
-			}
-		}
-		return nil
-	})
+			n, err := picturesOf(tx, found)
+			sum.Pictures += n
+			return err
+		})
+	}
 	if err != nil {
 		return sum, fmt.Errorf("moderation: dispose: %w", err)
 	}
@@ -135,20 +136,10 @@ func (s Disposer) Dispose(ctx context.Context, d DisposalDecision) (sum Disposab
 	for after, more := int64(0), true; more && err == nil; {
 		err = s.DB.Update(ctx, func(tx *store.Tx) error {
 			var found []disposable
-			if found, after, more, err = s.find(tx, d, after, &sum); err != nil || len(found) == 0 {
+			if found, _, after, more, err = s.find(tx, d, after, &sum); err != nil {
 				return err
 			}
-			part.Part++
-			part.At = s.now().UTC().Truncate(time.Microsecond)
-			part.Comments, part.Records = nil, nil
-			for _, f := range found {
-				part.Comments = append(part.Comments, s.Archive.Pseudonym(f.ref))
-				part.Records = append(part.Records, f.records...)
-			}
-			if err := s.Announce(part); err != nil {
-				return fmt.Errorf("write down what is disposed of: %w", err)
-			}
-			n, err := s.empty(tx, part, found)
+			n, err := s.onePart(tx, &part, found)
 			sum.Pictures += n
 			return err
 		})
@@ -159,74 +150,103 @@ func (s Disposer) Dispose(ctx context.Context, d DisposalDecision) (sum Disposab
 	return sum, s.Archive.Scrub(ctx)
 }
 
-// disposable is a comment that is to be disposed of, with its records.
+// onePart announces the next part of a disposal, and disposes of what was found for it; of nothing there is no part.
+func (s Disposer) onePart(tx *store.Tx, part *archive.Disposal, found []disposable) (pictures int, err error) {
+	if len(found) == 0 {
+		return 0, nil
+	}
+	part.Part++
+	part.At = s.now().UTC().Truncate(time.Microsecond)
+	part.Comments, part.Records = nil, nil
+	for _, f := range found {
+		part.Comments = append(part.Comments, s.Archive.Pseudonym(f.ref))
+		part.Records = append(part.Records, f.records...)
+	}
+	if err := s.Announce(*part); err != nil {
+		return 0, fmt.Errorf("write down what is disposed of: %w", err)
+	}
+	return s.empty(tx, *part, found)
+}
+
+// disposable is a comment that is to be disposed of, with its records; or one that stays, and why.
 type disposable struct {
 	comment int64
 	ref     platforms.Ref
 	records []string
+	kept    string // held, waiting; empty: it goes
 }
 
-// find looks at the next comments for what a decision is about, and counts into sum.
-func (s Disposer) find(tx *store.Tx, d DisposalDecision, after int64, sum *Disposable) (found []disposable, last int64, more bool, err error) {
-	old, err := s.old(tx, d, after)
+// find looks at the next comments for what a decision is about, and counts into sum. stays are of its classes and that age, and stay.
+func (s Disposer) find(tx *store.Tx, d DisposalDecision, after int64, sum *Disposable) (found, stays []disposable, last int64, more bool, err error) {
+	old, last, more, err := s.old(tx, d, after)
 	if err != nil {
-		return nil, after, false, err
+		return nil, nil, after, false, err
 	}
 	for _, f := range old {
-		after = f.comment
 		if ours, err := s.classed(tx, d, &f); err != nil {
-			return nil, after, false, err
+			return nil, nil, after, false, err
 		} else if !ours {
 			continue
 		}
-		held, waiting, err := s.kept(tx, f)
-		if err != nil {
-			return nil, after, false, err
+		if f.kept, err = s.kept(tx, f); err != nil {
+			return nil, nil, after, false, err
 		}
-		switch {
-		case held:
+		switch f.kept {
+		case "held":
 			sum.Held++
-		case waiting:
+			stays = append(stays, f)
+		case "waiting":
 			sum.Waiting++
+			stays = append(stays, f)
 		default:
 			sum.Comments++
 			sum.Records += len(f.records)
 			found = append(found, f)
 		}
 	}
-	return found, after, len(old) == disposePart, nil
+	return found, stays, last, more, nil
 }
 
-// old lists the next comments that nothing happened to since d.Before, and that are not disposed of yet.
-func (s Disposer) old(tx *store.Tx, d DisposalDecision, after int64) (found []disposable, err error) {
-	rows, err := tx.Query(`SELECT id, platform, channel, comment_id FROM comments c WHERE id > $1 AND own = 0 AND received_at < $2 AND revised_at < $2 AND state_at < $2
-		AND disposed_revision <> revision AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.comment = c.id AND d.decided_at >= $2) ORDER BY id LIMIT $3`,
-		after, d.Before, disposePart)
-	if err != nil {
-		return nil, err
+// old lists the next comments that nothing happened to since d.Before, and that are not disposed of yet; how far it looked, and whether there
+// is more to look at.
+func (s Disposer) old(tx *store.Tx, d DisposalDecision, after int64) (found []disposable, last int64, more bool, err error) {
+	const old = `own = 0 AND received_at < $2 AND revised_at < $2 AND state_at < $2 AND disposed_revision <> revision
+		AND NOT EXISTS (SELECT 1 FROM decisions d WHERE d.comment = c.id AND d.decided_at >= $2)`
+	query := `SELECT id, platform, channel, comment_id FROM comments c WHERE id > $1 AND id <= $4 AND ` + old + ` ORDER BY id LIMIT $3`
+	reach := after + disposeReach
+	args := []any{after, d.Before, disposePart, reach}
+	if d.listed > 0 {
+		query = `SELECT id, platform, channel, comment_id FROM disposal_list l CROSS JOIN comments c WHERE l.proposal = $4 AND l.kept = '' AND l.comment > $1
+			AND c.id = l.comment AND ` + old + ` ORDER BY l.comment LIMIT $3`
+		args[3] = d.listed
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var f disposable
-		if err := rows.Scan(&f.comment, &f.ref.Platform, &f.ref.Channel, &f.ref.Comment); err != nil {
-			return nil, err
-		}
-		found = append(found, f)
+	var f disposable
+	if err := eachRow(tx, query, args, func() { found = append(found, f) }, &f.comment, &f.ref.Platform, &f.ref.Channel, &f.ref.Comment); err != nil {
+		return nil, after, false, err
 	}
-	return found, rows.Err()
+	if len(found) == disposePart || d.listed > 0 {
+		return found, max(after, f.comment), len(found) == disposePart, nil
+	}
+	n, err := howMany(tx, `SELECT coalesce(max(id), 0) FROM comments`)
+	return found, min(reach, int64(n)), reach < int64(n), err
 }
 
-// kept tells whether a comment is held, and whether it waits for a person or a platform.
-func (s Disposer) kept(tx *store.Tx, f disposable) (held, waiting bool, err error) {
+// kept tells why a comment stays: it is held, or waiting for a person or a platform; nothing when it may go.
+func (s Disposer) kept(tx *store.Tx, f disposable) (string, error) {
 	for _, record := range f.records {
-		if held, err = s.Archive.Held(tx, record); err != nil || held {
-			return held, false, err
+		if held, err := s.Archive.Held(tx, record); err != nil {
+			return "", err
+		} else if held {
+			return "held", nil
 		}
 	}
 	n, err := howMany(tx, `SELECT (SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0)
 		+ (SELECT count(*) FROM outbox WHERE comment = $1 AND state IN ('waiting', 'dead'))
 		+ (SELECT count(*) FROM inbox WHERE channel = $2 AND comment_id = $3)`, f.comment, f.ref.Channel, f.ref.Comment)
-	return false, n > 0, err
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return "waiting", nil
 }
 
 // recordsOf finds a comment's records, and those of what was answered to it, which follow the comment and have no class of their own ("-").
@@ -329,6 +349,7 @@ func forget(tx *store.Tx, f disposable, names []string) ([]string, error) {
 		`UPDATE decisions SET reason = '', verdict = '' WHERE comment = $1`,
 		`UPDATE outbox SET argument = '', error = '' WHERE comment = $1 AND action <> 'post'`,
 		`DELETE FROM fingerprints WHERE comment = $1`,
+		`DELETE FROM unseen WHERE comment = $1`,
 		`DELETE FROM comment_media WHERE comment = $1`,
 	} {
 		if _, err := tx.Exec(statement, f.comment); err != nil {

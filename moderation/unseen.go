@@ -15,11 +15,11 @@ import (
 
 // The joins are CROSS so that SQLite begins with the few comments that it is asked about.
 const fromBotHidden = `FROM comments c CROSS JOIN decisions d WHERE d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.action = 'hide'
-	AND c.state = 'hidden' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id
+	AND c.state = 'hidden' AND c.disposed_revision <> c.revision AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind <> 'bot' AND p.undone_at = 0 AND p.id > d.id
 		AND p.action NOT IN ` + besides + `)`
 
 const fromRouted = `FROM comments c CROSS JOIN decisions d WHERE d.comment = c.id AND d.revision = c.revision AND d.by_kind = 'bot' AND d.route <> ''
-	AND c.state = 'standing' AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
+	AND c.state = 'standing' AND c.disposed_revision <> c.revision AND NOT EXISTS (SELECT 1 FROM decisions p WHERE p.comment = c.id AND p.by_kind = 'person' AND p.undone_at = 0 AND p.id > d.id)
 		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)`
 
 // lookAt finds out whether comments are in one of the lists, as their rows and their decisions stand in this transaction.

@@ -195,12 +195,23 @@ func newService(ctx context.Context, cfg Config, log *zap.Logger) (_ *service, e
 		return nil, err
 	}
 	s.gauges()
-	s.console, err = console.New(console.Config{DB: s.db, Desk: s.moderator, Records: s.books.archive, Log: log, Metrics: s.registry,
+	s.console, err = console.New(console.Config{DB: s.db, Desk: s.moderator, Records: s.books.archive, Disposal: s.disposer(at), Log: log, Metrics: s.registry,
 		Secure: strings.HasPrefix(cfg.Console.PublicURL, "https://"), PublicURL: cfg.Console.PublicURL})
 	if err != nil {
 		return nil, err
 	}
 	return s, s.listen()
+}
+
+// disposer disposes of what two people have agreed on in the console, and writes it down where the command line does.
+func (s *service) disposer(at place) moderation.Disposer {
+	return moderation.Disposer{DB: s.db, Archive: s.books.archive, Policy: s.policy, Announce: func(part archive.Disposal) error {
+		lists, err := disposalLists(at, nil)
+		if err != nil {
+			return err
+		}
+		return announce(s.books.archive, lists, part)
+	}}
 }
 
 // streams are what tells the processes on one PostgreSQL what has come. No call is made.

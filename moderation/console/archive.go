@@ -33,6 +33,7 @@ type archiveView struct {
 	Older      int64        // the leaf to go on before; 0 when there are no more
 	Channels   []platforms.Channel
 	Categories []rules.Category
+	Disposal   bool // it can be disposed of from here
 }
 
 // archiveSearch is the search form as it was filled in.
@@ -83,7 +84,7 @@ func (form archiveSearch) query() string {
 
 func (v *visit) archivePage() error {
 	form, search := v.searchOf()
-	view := archiveView{Search: form, Query: template.URL(form.query()), Channels: v.s.desk.Channels(), Categories: rules.Categories()}
+	view := archiveView{Search: form, Query: template.URL(form.query()), Channels: v.s.desk.Channels(), Categories: rules.Categories(), Disposal: v.s.disposal != nil}
 	var err error
 	if view.Total, err = v.s.records.Count(v.r.Context(), search); err != nil {
 		return err

@@ -43,7 +43,9 @@ type Config struct {
 	DB      *store.DB
 	Desk    Desk
 	Records Records
-	Log     *zap.Logger
+	// Disposal is how records are disposed of by two people; nil: not from here.
+	Disposal Disposal
+	Log      *zap.Logger
 	// Metrics is where the console's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 	// Secure says that TLS stands in front, ended by a proxy that appends the client to X-Forwarded-For. Cookies are then for
@@ -57,6 +59,7 @@ type Config struct {
 type Server struct {
 	desk     Desk
 	records  Records
+	disposal Disposal
 	log      *zap.Logger
 	accounts *Accounts
 	sessions *scs.SessionManager
@@ -67,7 +70,9 @@ type Server struct {
 	now      func() time.Time
 	zone     *time.Location
 	check    verification
-	drawings drawings
+	// proposals are those of disposal that are being worked on here.
+	proposals working
+	drawings  drawings
 
 	ctx  context.Context // ends with Close: what outlives a request (event streams, a verification) ends by it
 	stop context.CancelFunc
@@ -83,7 +88,7 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("console: %w", err)
 	}
-	s := &Server{desk: config.Desk, records: config.Records, log: config.Log, accounts: NewAccounts(config.DB),
+	s := &Server{desk: config.Desk, records: config.Records, disposal: config.Disposal, log: config.Log, accounts: NewAccounts(config.DB),
 		sessions: newSessions(config.DB, config.Secure), secure: config.Secure, now: time.Now, zone: zone}
 	if config.PublicURL != "" {
 		u, err := url.Parse(config.PublicURL)
@@ -205,6 +210,14 @@ func (s *Server) routes() []route {
 		{pattern: "GET /archive/media/{sha256}", roles: keep, handle: (*visit).original},
 		{pattern: "GET /archive/verify", roles: keep, handle: (*visit).verifyPage},
 		{pattern: "POST /archive/verify", roles: keep, handle: (*visit).verify},
+		{pattern: "GET /archive/disposal", roles: keep, handle: (*visit).disposalsPage},
+		{pattern: "POST /archive/disposal", roles: keep, handle: (*visit).propose},
+		{pattern: "GET /archive/disposal/{proposal}", roles: keep, handle: (*visit).disposalPage},
+		{pattern: "GET /archive/disposal/{proposal}/list.csv", roles: keep, handle: (*visit).disposalList},
+		{pattern: "GET /archive/disposal/{proposal}/signed", roles: keep, handle: (*visit).signedList},
+		{pattern: "POST /archive/disposal/{proposal}/approve", roles: keep, handle: (*visit).approve},
+		{pattern: "POST /archive/disposal/{proposal}/withdraw", roles: keep, handle: (*visit).withdraw},
+		{pattern: "POST /archive/disposal/{proposal}/continue", roles: keep, handle: (*visit).resume},
 
 		{pattern: "GET /channels", roles: review, handle: (*visit).channelsPage},
 		{pattern: "GET /nodes", roles: review, handle: (*visit).nodesPage},
@@ -334,6 +347,8 @@ func failureOf(err error) failure {
 		return failure{http.StatusConflict, "claimed"}
 	case errors.Is(err, moderation.ErrStale):
 		return failure{http.StatusConflict, "stale"}
+	case errors.Is(err, moderation.ErrSamePerson):
+		return failure{http.StatusForbidden, "sameperson"}
 	case errors.Is(err, moderation.ErrTooLate):
 		return failure{http.StatusConflict, "toolate"}
 	case errors.Is(err, picture.ErrNotDrawn):

@@ -118,7 +118,7 @@ func request(h *house, pattern, record string) (method, path string) {
 		media = name
 	}
 	path = strings.NewReplacer("{$}", "", "{version}", version, "{file}", "console.css", "{token}", "spent", "{sha256}", media, "{id}", record,
-		"{name}", "tack", "{decision}", "1", "{flag}", "1002", "{comment}/decide", "2/decide", "{comment}", "2").Replace(path)
+		"{name}", "tack", "{decision}", "1", "{flag}", "1002", "{proposal}", "1", "{comment}/decide", "2/decide", "{comment}", "2").Replace(path)
 	switch path {
 	case "/author":
 		path += "?platform=facebook&id=fb-Kenta+Norrort"
@@ -152,6 +152,9 @@ func TestRoutesByRole(t *testing.T) {
 		"GET /archive/verify": keepers, "POST /archive/verify": keepers,
 		"GET /channels": reviewers, "GET /nodes": reviewers, "POST /channels/retry": reviewers, "POST /channels/check": reviewers, "GET /accounts": admins,
 		"POST /case/{comment}/post": reviewers,
+		"GET /archive/disposal":     keepers, "POST /archive/disposal": keepers, "GET /archive/disposal/{proposal}": keepers, "GET /archive/disposal/{proposal}/list.csv": keepers,
+		"GET /archive/disposal/{proposal}/signed": keepers, "POST /archive/disposal/{proposal}/approve": keepers, "POST /archive/disposal/{proposal}/withdraw": keepers,
+		"POST /archive/disposal/{proposal}/continue": keepers,
 	}
 	d := morning(t)
 	h := newHouse(t, d)

@@ -583,7 +583,7 @@ func newHouse(t testing.TB, desk *fakeDesk) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Config{DB: db, Desk: desk, Records: records, Log: zap.NewNop()})
+	s, err := New(Config{DB: db, Desk: desk, Records: records, Disposal: disposer(db, records, desk.policy), Log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -595,6 +595,11 @@ func newHouse(t testing.TB, desk *fakeDesk) *house {
 		}
 	}
 	return h
+}
+
+// disposer disposes, and writes down nowhere what it does.
+func disposer(db *store.DB, records *archive.Archive, policy *rules.Policy) moderation.Disposer {
+	return moderation.Disposer{DB: db, Archive: records, Policy: policy, Announce: func(archive.Disposal) error { return nil }}
 }
 
 // record keeps a case in the archive, with the platform's answer.

@@ -28,7 +28,7 @@ const foreign = "ond.example"
 // behindTLS is the house's console as it stands behind a proxy that ends TLS.
 func (h *house) behindTLS(t testing.TB) *house {
 	t.Helper()
-	s, err := New(Config{DB: h.db, Desk: h.desk, Records: h.archive, Log: zap.NewNop(), Secure: true, PublicURL: "https://konsol.example"})
+	s, err := New(Config{DB: h.db, Desk: h.desk, Records: h.archive, Disposal: h.disposal, Log: zap.NewNop(), Secure: true, PublicURL: "https://konsol.example"})
 	if err != nil {
 		t.Fatal(err)
 	}

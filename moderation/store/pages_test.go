@@ -27,7 +27,7 @@ import (
 // accounts, what a query made itself; and r, the
 // archive's records, in the order in which they are shown, up to a page.
 var bounded = regexp.MustCompile(`USING (COVERING )?INDEX (flags_open|flags_queue|outbox_(waiting|later|dead)|inbox_(waiting|dead|channel)|alerts_open|comment_media_unseen)` +
-	`|^SCAN (rule_records|r|nodes|n|leases|l|accounts|templates|channels|cursors|schema_versions|figure_cursor|sets|found|counted|before|after|arm\d+|h|q|CONSTANT ROW|\d+ CONSTANT ROWS?|\(.*\))( |$)|VIRTUAL TABLE|^SCAN log_checkpoints USING INDEX`)
+	`|^SCAN (rule_records|r|nodes|n|leases|l|accounts|templates|channels|cursors|schema_versions|figure_cursor|disposal_proposals|sets|found|counted|before|after|arm\d+|h|q|CONSTANT ROW|\d+ CONSTANT ROWS?|\(.*\))( |$)|VIRTUAL TABLE|^SCAN log_checkpoints USING INDEX`)
 
 // large are the tables that grow with every comment.
 var large = regexp.MustCompile(`(?i)\b(comments|revisions|history|decisions|fingerprints|flags|outbox|hide_rules|unseen|posts|archive_\w+|log_\w+|comment_media|picture_\w+)\b`)
@@ -121,7 +121,15 @@ func visitPages(t *testing.T, db *store.DB, keyFile string) {
 	if err := m.Receive(ctx, events); err != nil {
 		t.Fatal(err)
 	}
-	pages, err := console.New(console.Config{DB: db, Desk: m, Records: a, Log: zap.NewNop()})
+	disposer := moderation.Disposer{DB: db, Archive: a, Policy: policy, Announce: func(archive.Disposal) error { return nil }}
+	id, err := disposer.Propose(ctx, "rut", moderation.RetentionClasses(policy), time.Now())
+	if err == nil {
+		err = disposer.List(ctx, id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := console.New(console.Config{DB: db, Desk: m, Records: a, Disposal: disposer, Log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +153,7 @@ func visitPages(t *testing.T, db *store.DB, keyFile string) {
 	}
 	for _, path := range []string{"/queue", "/bot-hidden", "/questions", "/case/1", "/case/2", "/case/3", "/author?platform=facebook&id=7", "/figures", "/rules", "/channels",
 		"/accounts", "/templates", "/archive", "/archive?words=idiot", "/archive?category=insult", "/archive?author=Kim", "/archive?channel=fb&from=2020-01-01&to=2030-01-01",
-		"/archive?before=1", "/archive?words=idiot&author=Kim&before=1", "/archive/verify", "/help"} {
+		"/archive?before=1", "/archive?words=idiot&author=Kim&before=1", "/archive/verify", "/archive/disposal", "/archive/disposal/1", "/help"} {
 		response, err := browser.Get(server.URL + path)
 		if err != nil {
 			t.Fatal(err)

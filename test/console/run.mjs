@@ -332,12 +332,23 @@ try {
 		await plain.close();
 	});
 
+	await check("a disposal is proposed, and another must approve it", async () => {
+		await page.goto(base + "/archive");
+		await page.getByRole("link", { name: "Till gallringen" }).click();
+		for (const box of await page.locator("input[name=class]").all()) await box.check();
+		await page.locator("input[name=before]").fill("2020-01-01");
+		await page.getByRole("button", { name: "Gör en lista" }).click();
+		await page.getByText("Väntar på godkännande").waitFor();
+		await page.getByText("Det finns inget att gallra").waitFor();
+		assert.equal(await page.getByRole("button", { name: "Godkänn och gallra" }).count(), 0);
+	});
+
 	await check("every page passes axe, in light and dark, and fits 320 px", async () => {
 		const someone = await page.goto(base + "/bot-hidden").then(() => page.locator(".thread .this .by a").getAttribute("href"));
 		const comment = (await page.locator("article.case").getAttribute("data-case"));
 		await page.goto(base + "/archive");
 		const record = await page.locator(".records tbody a").first().getAttribute("href");
-		const paths = ["/queue", "/bot-hidden", "/questions", `/case/${comment}`, someone, "/archive", record, "/archive/verify", "/figures", "/channels",
+		const paths = ["/queue", "/bot-hidden", "/questions", `/case/${comment}`, someone, "/archive", record, "/archive/verify", "/archive/disposal", "/archive/disposal/1", "/figures", "/channels",
 			"/templates", "/templates/tack", `/case/${comment}/reply`,
 			"/rules", "/accounts", "/help", "/nowhere"];
 		const found = [];
