@@ -3,6 +3,7 @@ package rules
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,14 +17,17 @@ import (
 
 // vocabulary is what the lists say: the classes, and the terms in each.
 type vocabulary struct {
-	numbers map[string]int // class → number
-	used    map[int]bool   // classes that a pattern names
-	common  map[int]bool   // classes of words that most comments have: no pattern waits for these alone
-	size    map[int]int    // how many forms each class has
-	forms   map[form]*classSet
-	options map[int]classSet // of the numbers that stand for any one of several classes, which
-	in      map[int][]int    // class → such numbers that it is an option of
-	asked   classSet         // what is asked of a comment as a whole: the lists' own classes, and what patterns need
+	numbers  map[string]int // class → number
+	used     map[int]bool   // classes that a pattern names
+	common   map[int]bool   // classes of words that most comments have: no pattern waits for these alone
+	size     map[int]int    // how many forms each class has
+	forms    map[form]*classSet
+	options  map[int]classSet // of the numbers that stand for any one of several classes, which
+	in       map[int][]int    // class → such numbers that it is an option of
+	asked    classSet         // what is asked of a comment as a whole: the lists' own classes, and what patterns need
+	own      int              // how many classes are the lists' own, which have the first numbers
+	patterns []*pattern       // all that were compiled
+	wide     []classSet       // the sets of classes that words have, by number, with the numbers that stand for several
 }
 
 // form is a way to write a term, and where in a compound it may stand.
@@ -51,8 +55,8 @@ func (v *vocabulary) number(name string) (int, error) {
 		return n, nil
 	}
 	n := len(v.numbers)
-	if n >= classWords*64 {
-		return 0, fmt.Errorf("more than %d classes, words in patterns and choices between them", classWords*64)
+	if n >= always {
+		return 0, fmt.Errorf("more than %d classes, words in patterns and choices between them", always)
 	}
 	if v.numbers[name] = n; !strings.HasPrefix(name, "=") {
 		v.asked.add(n)
@@ -267,6 +271,7 @@ func (p *Policy) compile(lists []list) error {
 			}
 		}
 	}
+	v.own = len(v.numbers)
 	var err error
 	if p.detectors, err = newDetectors(lists); err != nil {
 		return err
@@ -284,15 +289,18 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}
-	if err := p.compileLexicon(v, innocent); err != nil {
+	u := v.usage(p.file.texts())
+	if err := p.compileLexicon(v, innocent, &u); err != nil {
 		return err
 	}
-	if p.second, err = newSecond(v, p.lexicon.Words(), &p.sets, &p.file); err != nil {
+	p.detectors.cues.know(p.lexicon.Words())
+	numbers := p.arrange(v, &u)
+	if p.second, err = newSecond(v, numbers, p.lexicon.Words(), &p.file); err != nil {
 		return err
 	}
 	p.second.topics = topics
 	p.version = p.second.version(p.version)
-	p.index(v)
+	p.index(v, numbers)
 	p.unused = v.unused()
 	p.pool = &sync.Pool{New: func() any { return new(scratch) }}
 	return nil
@@ -307,46 +315,55 @@ func wordsOf(text []byte) (words []string) {
 	return words
 }
 
-// addSet takes in a set of classes that words have.
-func (p *Policy) addSet(v *vocabulary, s classSet) {
-	wide := v.widen(s)
-	asked := wide
-	for i := range asked {
-		asked[i] &= v.asked[i]
+// addSet takes in a set of classes that words have, and gives its number.
+func (v *vocabulary) addSet(s classSet) int {
+	v.wide = append(v.wide, v.widen(s))
+	return len(v.wide) - 1
+}
+
+// numberSets gives each set of classes that some form has a number, those that are used most the first ones.
+func (v *vocabulary) numberSets(u *usage) map[classSet]int {
+	used := make(map[classSet]int)
+	for f, set := range v.forms {
+		used[*set] += u.words[f.text]
 	}
-	p.sets.of = append(p.sets.of, setOf{p.sets.packs.pack(&wide), p.sets.packs.pack(&asked)})
+	sets := make([]classSet, 0, len(used))
+	for set := range used {
+		sets = append(sets, set)
+	}
+	slices.SortFunc(sets, func(a, b classSet) int { return cmp.Or(used[b]-used[a], slices.Compare(a[:], b[:])) })
+	numbers := make(map[classSet]int)
+	for _, set := range sets {
+		numbers[set] = v.addSet(set)
+	}
+	return numbers
 }
 
 // compileLexicon gives each set of classes that some form has a number, and the lexicon a term for each such set.
-func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
+func (p *Policy) compileLexicon(v *vocabulary, innocent []string, u *usage) error {
 	type key struct {
 		set      classSet
 		compound lexicon.Compound
 	}
-	numbers := make(map[classSet]int)
 	terms := make(map[key]*lexicon.Term)
-	for f, set := range v.forms {
-		if _, ok := numbers[*set]; !ok {
-			numbers[*set] = len(p.sets.of)
-			p.addSet(v, *set)
-		}
-		k := key{*set, f.compound}
-		if terms[k] == nil {
-			terms[k] = &lexicon.Term{Lemma: f.text, Compound: f.compound, Value: numbers[*set]}
-		}
-		terms[k].Forms = append(terms[k].Forms, f.text)
-	}
 	special := func(classes ...string) int32 {
 		var set classSet
 		for _, class := range classes {
 			n, _ := v.class(class)
 			set.add(n)
 		}
-		p.addSet(v, set)
-		return int32(len(p.sets.of) - 1)
+		return int32(v.addSet(set))
 	}
 	p.special = specialSets{number: special("num"), money: special("money"), line: special("num", "line"), mention: special("mention"), hashtag: special("hashtag"), link: special("link"),
 		symbol: special("symbol"), name: special("name"), fullName: special("name", "fullname"), swedishName: special("name", "fullname", "swedishname")}
+	numbers := v.numberSets(u)
+	for f, set := range v.forms {
+		k := key{*set, f.compound}
+		if terms[k] == nil {
+			terms[k] = &lexicon.Term{Lemma: f.text, Compound: f.compound, Value: numbers[*set]}
+		}
+		terms[k].Forms = append(terms[k].Forms, f.text)
+	}
 	var all []lexicon.Term
 	for _, t := range terms {
 		p.terms += len(t.Forms)
@@ -361,7 +378,7 @@ func (p *Policy) compileLexicon(v *vocabulary, innocent []string) error {
 		return all[i].Compound < all[j].Compound
 	})
 	var err error
-	if p.lexicon, err = lexicon.Compile(all, innocent); err != nil {
+	if p.lexicon, err = lexicon.Compile(all, innocent, u.usual()...); err != nil {
 		return fmt.Errorf("compile lists: %w", err)
 	}
 	return nil
@@ -434,9 +451,18 @@ func compileAll(sources []string, v *vocabulary) (patterns []*pattern, err error
 			return nil, err
 		}
 		v.gate(one)
+		v.patterns = append(v.patterns, one)
 		patterns = append(patterns, one)
 	}
 	return patterns, nil
+}
+
+func compileOne(source string, v *vocabulary) (*pattern, error) {
+	patterns, err := compileAll([]string{source}, v)
+	if err != nil {
+		return nil, err
+	}
+	return patterns[0], nil
 }
 
 // gate notes what a pattern needs of a comment, so that most are passed over at the first look.
@@ -446,38 +472,13 @@ func (v *vocabulary) gate(p *pattern) {
 		p.asks = p.asks || slices.ContainsFunc(p.parts[i].elements, func(e element) bool { return e.kind == isQuestion })
 	}
 	slices.SortStableFunc(p.needs, func(a, b int) int { return v.cost(a) - v.cost(b) })
-	for i, c := range p.needs {
+	if p.class = noClass; len(p.needs) > 0 {
+		p.class = p.needs[0]
+	}
+	for _, c := range p.needs {
 		v.asked.add(c)
-		for k := i; k < len(p.rarest); k++ {
-			p.rarest[k] = uint16(c)
-		}
 	}
 	p.costly = len(p.needs) > 0 && v.cost(p.needs[0]) >= commonCost
-}
-
-// index notes for each class which patterns to try when a comment has it: each pattern under its rarest class that it needs.
-func (p *Policy) index(v *vocabulary) {
-	byClass := make([][]trigger, len(v.numbers))
-	p.options = v.options
-	for i := range p.rules {
-		for j, pat := range p.rules[i].find {
-			if len(pat.needs) == 0 {
-				continue // a pattern that needs nothing matches nothing
-			}
-			rarest := pat.needs[0]
-			t := trigger{rule: int32(i), find: int32(j)}
-			for k := range t.with {
-				t.with[k] = uint16(pat.needs[min(k+1, len(pat.needs)-1)])
-			}
-			byClass[rarest] = append(byClass[rarest], t)
-			p.triggered.add(rarest)
-		}
-	}
-	for _, triggers := range byClass {
-		p.first = append(p.first, uint32(len(p.triggers)))
-		p.triggers = append(p.triggers, triggers...)
-	}
-	p.first = append(p.first, uint32(len(p.triggers)))
 }
 
 // commonCost is what a class of common words costs: more than any class of rare ones.

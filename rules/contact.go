@@ -96,8 +96,7 @@ func (d *detectors) own(r *reading, first, last int) bool {
 // named tells whether word i is a first name or a kinship in the genitive.
 func (d *detectors) named(r *reading, i int) bool {
 	w := r.bytes(i)
-	c, _ := d.cues.look(text.HashOf(string(w[:len(w)-1])))
-	return c&(cueFirst|cueKin) != 0
+	return d.cues.look(text.HashOf(string(w[:len(w)-1]))).cues&(cueFirst|cueKin) != 0
 }
 
 // mine tells whether the words around say outright that it is the writer's: "ring mig på", "mitt nummer är", "min mejl".
@@ -182,6 +181,9 @@ func (r *reading) office(i int) bool {
 
 // isOffice tells whether a word is an occupation or role, or a compound that ends in one.
 func isOffice(w []byte) bool {
+	if officeTails.of(w) == nil {
+		return false
+	}
 	for n := 0; n < len(w)-1 && n < 40; n++ {
 		if officeSet[string(w[n:])] && (n == 0 || len(w)-n > 4) {
 			return true
@@ -189,6 +191,8 @@ func isOffice(w []byte) bool {
 	}
 	return false
 }
+
+var officeTails = newTails(offices...)
 
 var officeSet = func() map[string]bool {
 	set := make(map[string]bool)
@@ -372,10 +376,10 @@ func likeDomain(host string) bool {
 
 // streetEnds are the last parts of Swedish street names. The second list needs a sign that it is a home: they are common words too.
 var (
-	streetEnds = []string{"vägen", "väg", "gatan", "gata", "gränd", "gränden", "stigen", "stig", "allén", "allé", "backen", "backe", "torget",
+	streetEnds = newTails("vägen", "väg", "gatan", "gata", "gränd", "gränden", "stigen", "stig", "allén", "allé", "backen", "backe", "torget",
 		"torg", "esplanaden", "promenaden", "slingan", "kroken", "brinken", "leden", "svängen", "tvärgränd", "strand", "stranden", "kajen",
 		"ringen", "höjden", "berget", "dalen", "parken", "plan", "plats", "platsen", "hamnen", "gården", "ängen", "kullen", "hagen", "åsen",
-		"udden", "viken", "lunden", "vreten", "tunet", "terrassen", "terrass", "street", "road", "avenue"}
+		"udden", "viken", "lunden", "vreten", "tunet", "terrassen", "terrass", "street", "road", "avenue")
 	notStreets = map[string]bool{"motorvägen": true, "riksvägen": true, "länsvägen": true, "järnvägen": true, "huvudvägen": true, "skolvägen": true,
 		"cykelvägen": true, "gångvägen": true, "bilvägen": true, "genvägen": true, "omvägen": true, "halvvägen": true, "europaväg": true,
 		"motorväg": true, "riksväg": true, "länsväg": true, "järnväg": true, "handlingsplan": true, "tidsplan": true, "tidplan": true,
@@ -419,16 +423,14 @@ func (r *reading) flat(i int) bool {
 // street tells whether word i ends as streets do.
 func (r *reading) street(i int) bool {
 	w := r.bytes(i)
+	if streetEnds.of(w) == nil {
+		return false // nor are words of notStreets without such an end
+	}
 	if notStreets[string(w)] {
 		// "Birger Jarls gata 4"
 		return i > 0 && r.words[i-1].kind&(wordTitle|wordFirst) == wordTitle && len(r.gap(i-1)) == 1
 	}
-	for _, end := range streetEnds {
-		if len(w) >= len(end)+3 && string(w[len(w)-len(end):]) == end {
-			return true
-		}
-	}
-	return false
+	return ends(streetEnds, w, 3)
 }
 
 // address judges the street before word i, its number: an address is personal where somebody lives there.

@@ -40,19 +40,19 @@ func (w weights) over(base weights) weights {
 func (w weights) with(over weights) weights { return over.over(w) }
 
 // contextSets are the patterns that tell contexts apart: the policy's own, under "context".
-type contextSets struct{ reported, counter, negated, own []*pattern }
+type contextSets struct{ reported, counter, negated, own choice }
 
 func (p *Policy) contextOfLists(v *vocabulary) error {
 	c := &p.file.Context
 	for _, x := range []struct {
 		sources []string
-		into    *[]*pattern
+		into    *choice
 	}{{c.Reported, &p.context.reported}, {c.Counter, &p.context.counter}, {c.Negated, &p.context.negated}, {c.Own, &p.context.own}} {
 		compiled, err := compileAll(x.sources, v)
 		if err != nil {
 			return err
 		}
-		*x.into = compiled
+		x.into.of = compiled
 	}
 	return nil
 }
@@ -67,21 +67,24 @@ func (w *weighing) contextOf(r *compiled, e span, start, end int) float64 {
 	}
 	m, sentence := &w.s.matcher, w.s.lattice.sentenceOf(int(e.start))
 	lower(r.weigh.Quoted, func() bool { return w.quoted(start, end) })
-	lower(r.weigh.Reported, func() bool { return m.any(w.p.context.reported, sentence) })
+	lower(r.weigh.Reported, func() bool { return m.any(&w.p.context.reported, sentence) })
 	lower(r.weigh.Counter, func() bool {
-		return m.any(w.p.context.counter, sentence) || m.any(w.p.context.counter, sentence+1) ||
-			m.any(w.p.context.counter, sentence-1)
+		return m.any(&w.p.context.counter, sentence) || m.any(&w.p.context.counter, sentence+1) ||
+			m.any(&w.p.context.counter, sentence-1)
 	})
-	lower(r.weigh.Negated, func() bool { return m.endsAt(w.p.context.negated, e.start) })
-	lower(r.weigh.Own, func() bool { return m.endsAt(w.p.context.own, e.start) })
+	lower(r.weigh.Negated, func() bool { return m.endsAt(&w.p.context.negated, e.start) })
+	lower(r.weigh.Own, func() bool { return m.endsAt(&w.p.context.own, e.start) })
 	return left
 }
 
-// endsAt tells whether one of the patterns matches the words right before the word at, in the same sentence.
-func (m *matcher) endsAt(ps []*pattern, at int32) bool {
+// endsAt tells whether the first part of one of the patterns matches the words right before the word at, in the same sentence.
+func (m *matcher) endsAt(c *choice, at int32) bool {
 	sentence := m.l.sentenceOf(int(at))
-	for _, p := range ps {
-		pt := &p.parts[0]
+	for k := range c.needs {
+		if !m.l.all.hasFour(&c.needs[k]) {
+			continue
+		}
+		pt := &c.of[k].parts[0]
 		if !m.l.all.hasAll(pt.needs) {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+	"unsafe"
 
 	"takhojd/platforms"
 	"takhojd/rules/learn"
@@ -23,14 +24,15 @@ type judge struct {
 	sets      sets
 	special   specialSets
 	rules     []compiled
-	triggers  []trigger        // what to try when a class is in a comment, by class
-	first     []uint32         // the triggers of class c: triggers[first[c]:first[c+1]]
-	triggered classSet         // the classes that have such
-	options   map[int]classSet // of the numbers that stand for any one of several classes, which
+	tries     []try            // the patterns of all rules in the order in which they are tried, and those that routes look for
+	triggers  []trigger        // which of them to try when a comment has a number of what is asked, by that
+	first     []uint32         // the triggers of number c: triggers[first[c]:first[c+1]]
+	triggered classSet         // the numbers that have such
+	options   [][]option       // of the classes that stand for any one of several, which
 	unused    []string         // classes that no pattern names
 	byName    map[string][]int // rules by what they detect
 	routes    []compiledRoute
-	asking    []*pattern // what a comment that asks without a question mark has
+	asking    choice // what a comment that asks without a question mark has
 	context   contextSets
 	second    second
 	pool      *sync.Pool
@@ -59,15 +61,27 @@ type compiled struct {
 	find   []*pattern
 	with   []*pattern
 	unless []*pattern
+	spare  choice // of unless
 	times  int
 	weigh  weights
 }
 
-// trigger is a pattern to try: the rule's number and which of its patterns.
+// try is a pattern to try: which of a rule's it is. For a route's, rule is noRule, and find the route.
+type try struct {
+	pattern    *pattern
+	class      int32
+	rule, find int16
+}
+
+const noRule = -1
+
+// option is one of the classes that another stands for, and its number of what is asked of a comment as a whole.
+type option struct{ class, number uint16 }
+
+// trigger says which of judge.tries to try if three more numbers are in the comment.
 type trigger struct {
-	rule, find int32
-	// with are the rarest of the classes that the pattern needs beside: they stand here so that to try in vain costs no look at it.
-	with [4]uint16
+	at   uint16
+	with [3]uint16
 }
 
 // scratch is the memory of one judgement, used again by later ones.
@@ -78,8 +92,11 @@ type scratch struct {
 	matcher  matcher
 	reading  reading
 	detected []detection
+	tries    []uint16 // in judge.tries
+	asked    []uint16 // in judge.tries too: what routes look for
 	hits     []hit
-	findings []Finding
+	findings []Finding // empty: room for those of this and later comments, which become the verdicts'
+	paper    []byte    // see scratch.print
 	reasons  []reason
 	words    []byte // see weighing.explain
 	quotes   []int
@@ -111,7 +128,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	p.read(s, c.Text)
 	p.matchRules(s)
 	w := &s.weighing
-	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: s.findings[:0], reasons: s.reasons[:0], action: Allow}
+	*w = weighing{p: p, s: s, text: c.Text, facts: f, findings: s.findings, reasons: s.reasons[:0], action: Allow}
 	w.patterns()
 	byPatterns := len(w.findings)
 	w.detections()
@@ -121,22 +138,28 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.secondOpinion()
 	w.secondAlarm()
 	v.Action, v.Escalate = w.action, w.escalate
-	if s.findings, s.reasons = w.findings, w.reasons; len(s.findings) > 0 {
+	if n := len(w.findings); n > 0 {
 		w.explain()
-		v.Findings = slices.Clone(s.findings)
-		clear(s.findings)
-		clear(s.reasons)
+		v.Findings = w.findings[:n:n]
+		if s.findings = w.findings[n:]; cap(s.findings) < 4 {
+			s.findings = make([]Finding, 0, 16)
+		}
+		clear(w.reasons)
 	}
+	s.reasons = w.reasons
 	v.Route = w.route()
 	*w = weighing{}
-	if len(v.Findings) > 1 {
-		slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(b) - p.order(a) })
+	for i := 1; i < len(v.Findings); i++ {
+		if p.order(&v.Findings[i-1]) < p.order(&v.Findings[i]) { // seldom: rules stand in the order of the bullets
+			slices.SortStableFunc(v.Findings, func(a, b Finding) int { return p.order(&b) - p.order(&a) })
+			break
+		}
 	}
 	return v
 }
 
 // order is how far up a finding stands: what hides before what flags, then by severity.
-func (p *Policy) order(f Finding) int {
+func (p *Policy) order(f *Finding) int {
 	o := p.bullets[f.Category].Severity
 	switch f.Action {
 	case Hide:
@@ -157,20 +180,17 @@ func (p *Policy) read(s *scratch, text string) {
 	s.hits = s.hits[:0]
 }
 
-// matchRules tries every pattern whose rarest class is in the comment. Of what is found of one rule, the first counts where two are as
+// matchRules tries every pattern whose needs are in the comment. Of what is found of one rule, the first counts where two are as
 // good: so hits are put in order, by class, rule and pattern, whatever way they were found.
 func (p *Policy) matchRules(s *scratch) {
-	l := &s.lattice
-	for i, word := range l.all {
-		for word &= p.triggered[i]; word != 0; word &= word - 1 {
-			c := i<<6 + bits.TrailingZeros64(word)
-			triggers := p.triggers[p.first[c]:p.first[c+1]]
-			for i := range triggers {
-				if t := &triggers[i]; l.all.hasFour(&t.with) {
-					p.try(s, t, c)
-				}
-			}
-		}
+	p.trigger(s)
+	rules := s.tries
+	for len(rules) > 0 && p.tries[rules[len(rules)-1]].rule == noRule { // they stand last
+		rules = rules[:len(rules)-1]
+	}
+	s.asked = s.tries[len(rules):]
+	for _, at := range rules {
+		p.try(s, &p.tries[at])
 	}
 	if len(s.hits) > 1 {
 		slices.SortStableFunc(s.hits, func(a, b hit) int {
@@ -179,32 +199,46 @@ func (p *Policy) matchRules(s *scratch) {
 	}
 }
 
-// try notes every place where a pattern matches, up to a few.
-func (p *Policy) try(s *scratch, t *trigger, class int) {
-	const enough = 8
-	pat := p.rules[t.rule].find[t.find]
-	if !pat.possible(&s.lattice) {
-		return
+// trigger lists the patterns all of whose needs are in the comment, in the order in which they are tried.
+func (p *Policy) trigger(s *scratch) {
+	l := &s.lattice
+	tries := s.tries[:0]
+	for i, word := range l.all {
+		for word &= p.triggered[i]; word != 0; word &= word - 1 {
+			c := i<<6 + bits.TrailingZeros64(word)
+			triggers := p.triggers[p.first[c]:p.first[c+1]]
+			for i := range triggers {
+				t := &triggers[i]
+				if l.all.hasThree(&t.with) && p.tries[t.at].pattern.possible(l) {
+					tries = append(tries, t.at)
+				}
+			}
+		}
 	}
+	if len(tries) > 1 {
+		slices.Sort(tries)
+	}
+	s.tries = tries
+}
+
+// try notes every place where a pattern matches, up to a few.
+func (p *Policy) try(s *scratch, t *try) {
+	const enough = 8
 	for from, n := 0, 0; n < enough && from < s.lattice.n; n++ {
-		evidence, ok := s.matcher.whole(pat, from)
+		evidence, ok := s.matcher.whole(t.pattern, from)
 		if !ok {
 			return
 		}
-		s.hits = append(s.hits, hit{p.firstOf(class, &s.lattice.all), int(t.rule), int(t.find), evidence})
+		s.hits = append(s.hits, hit{p.firstOf(int(t.class), &s.lattice.all), int(t.rule), int(t.find), evidence})
 		from = int(max(evidence.end, int32(from)+1))
 	}
 }
 
 // firstOf is the first class in the comment of those that a number stands for.
 func (p *Policy) firstOf(class int, all *classSet) int {
-	options, several := p.options[class]
-	if !several {
-		return class
-	}
-	for i, w := range options {
-		if w &= all[i]; w != 0 {
-			return i<<6 + bits.TrailingZeros64(w)
+	for _, o := range p.options[class] {
+		if all.has(int(o.number)) {
+			return int(o.class)
 		}
 	}
 	return class
@@ -212,7 +246,7 @@ func (p *Policy) firstOf(class int, all *classSet) int {
 
 // possible tells whether all that the pattern cannot do without is in the comment.
 func (p *pattern) possible(l *lattice) bool {
-	return (!p.asks || l.asking) && (len(p.needs) == 0 || l.all.hasFour(&p.rarest) && l.all.hasAll(p.needs))
+	return (!p.asks || l.asking) && l.all.hasFour(&p.rarest) && l.all.hasAll(p.needs)
 }
 
 // whole finds all parts of a pattern, the first one at or after the word from. Evidence goes from the first to the last part's.
@@ -246,28 +280,45 @@ func (m *matcher) whole(p *pattern, from int) (evidence span, ok bool) {
 	return span{}, false
 }
 
+// choice is patterns any one of which will do.
+type choice struct {
+	of    []*pattern
+	needs [][4]uint16 // the rarest that each needs: they stand here so that most are passed over without a look at them
+}
+
+func choiceOf(patterns []*pattern) choice {
+	c := choice{of: patterns}
+	for _, p := range patterns {
+		c.needs = append(c.needs, p.rarest)
+	}
+	return c
+}
+
 // any tells whether one of the patterns matches in the sentence of the evidence (or, for a part joined by &&, anywhere).
-func (m *matcher) any(ps []*pattern, sentence int32) bool {
-	for _, p := range ps {
-		if !p.possible(m.l) {
-			continue
-		}
-		all := true
-		for i := range p.parts {
-			only := sentence
-			if p.parts[i].anywhere {
-				only = -1
-			}
-			if _, _, ok := m.find(&p.parts[i], 0, only); !ok {
-				all = false
-				break
-			}
-		}
-		if all {
+func (m *matcher) any(c *choice, sentence int32) bool {
+	for i := range c.needs {
+		if m.l.all.hasFour(&c.needs[i]) && m.holds(c.of[i], sentence) {
 			return true
 		}
 	}
 	return false
+}
+
+// holds tells whether a pattern matches so.
+func (m *matcher) holds(p *pattern, sentence int32) bool {
+	if !p.possible(m.l) {
+		return false
+	}
+	for i := range p.parts {
+		only := sentence
+		if p.parts[i].anywhere {
+			only = -1
+		}
+		if _, _, ok := m.find(&p.parts[i], 0, only); !ok {
+			return false
+		}
+	}
+	return true
 }
 
 // weighing turns hits into findings.
@@ -316,11 +367,11 @@ func (w *weighing) patterns() {
 // company tells whether all that the rule wants beside its evidence is there, and nothing that it does not want.
 func (w *weighing) company(r *compiled, sentence int32) bool {
 	for _, p := range r.with {
-		if !w.s.matcher.any([]*pattern{p}, -1) {
+		if !w.s.matcher.holds(p, -1) {
 			return false
 		}
 	}
-	if w.s.matcher.any(r.unless, sentence) {
+	if w.s.matcher.any(&r.spare, sentence) {
 		w.cleared = true
 		return false
 	}
@@ -364,7 +415,7 @@ func (w *weighing) disguise(e span) (d text.Disguise, seen string) {
 				continue
 			}
 			d |= x.disguise
-			if form := w.s.lattice.found[x.match].Form; !strings.Contains(seen, form) {
+			if form := w.p.lexicon.Form(&w.s.lattice.found[x.match]); !strings.Contains(seen, form) {
 				seen = strings.TrimSpace(seen + " " + form)
 			}
 		}
@@ -388,24 +439,26 @@ func (w *weighing) add(r *compiled, score float64, start, end int, seen string) 
 	if m, ok := w.facts.Modes[r.id]; ok {
 		action = limit(action, m)
 	}
-	made := Finding{Category: r.cat.ID, Rule: r.id, Action: action, Score: score, Start: start, End: end, Text: w.text[start:end],
-		SeenAs: seen, Escalate: clearly && r.cat.Escalate}
-	for i := range w.findings {
-		if f := &w.findings[i]; f.Rule == r.id && overlap(f, &made) {
-			if f.Score >= made.Score {
+	at := 0
+	for ; at < len(w.findings); at++ {
+		if f := &w.findings[at]; f.Rule == r.id && f.overlaps(start, end) {
+			if f.Score >= score {
 				return
 			}
-			*f = made
-			w.conclude(action, made.Escalate)
-			return
+			break
 		}
 	}
-	w.findings, w.reasons = append(w.findings, made), append(w.reasons, reason{rule: r, evidence: made.Text, seen: seen})
-	w.conclude(action, made.Escalate)
+	if at == len(w.findings) {
+		w.findings, w.reasons = append(w.findings, Finding{}), append(w.reasons, reason{rule: r, evidence: w.text[start:end], seen: seen})
+	}
+	f := &w.findings[at]
+	f.Category, f.Rule, f.Action, f.Score, f.Start, f.End, f.Text = r.cat.ID, r.id, action, score, start, end, w.text[start:end]
+	f.SeenAs, f.Escalate = seen, clearly && r.cat.Escalate
+	w.conclude(action, f.Escalate)
 }
 
-func overlap(a, b *Finding) bool {
-	return a.Start < b.End && b.Start < a.End || a.Start == b.Start && a.End == b.End
+func (f *Finding) overlaps(start, end int) bool {
+	return f.Start < end && start < f.End || f.Start == start && f.End == end
 }
 
 func (w *weighing) conclude(a Action, escalate bool) {
@@ -433,12 +486,27 @@ func (w *weighing) explain() {
 		r.en = len(said)
 	}
 	w.s.words = said
-	whole, from := string(said), 0
+	whole, from := w.s.print(said), 0
 	for i := range w.reasons {
 		r := &w.reasons[i]
 		w.findings[i].Reason = Words{SV: whole[from:r.sv], EN: whole[r.sv:r.en]}
 		from = r.en
 	}
+}
+
+// print gives what is said as a string. Several comments' strings share one piece of memory, which costs much less than to ask for one each;
+// who keeps a verdict keeps such a piece, of some kilobytes.
+func (s *scratch) print(said []byte) string {
+	const sheet = 4 << 10
+	if len(said) == 0 {
+		return ""
+	}
+	if cap(s.paper)-len(s.paper) < len(said) {
+		s.paper = make([]byte, 0, max(sheet, len(said)))
+	}
+	n := len(s.paper)
+	s.paper = append(s.paper, said...)
+	return unsafe.String(&s.paper[n], len(said))
 }
 
 // say appends a reason to those before.

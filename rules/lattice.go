@@ -88,6 +88,7 @@ func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people 
 	l.text, l.tokens, l.sets, l.found = s, f.Tokens(), &p.sets, found
 	l.n = len(l.tokens)
 	l.all = classSet{}
+	l.all.add(always)
 	l.edges = l.edges[:0]
 	l.first = slices.Grow(l.first[:0], l.n+1)[:l.n+1]
 	l.people(people)
@@ -106,7 +107,7 @@ func (l *lattice) edgesOf(special *specialSets) {
 			n++
 		}
 		for k := n - 1; k >= 0; k-- {
-			l.add(edge{from: people[k].start, to: people[k].end, set: special.person(&people[k])})
+			l.add(people[k].start, people[k].end, special.person(&people[k]), 0, 0)
 		}
 		people = people[n:]
 		here := next
@@ -115,20 +116,26 @@ func (l *lattice) edgesOf(special *specialSets) {
 		}
 		for k := next - 1; k >= here; k-- {
 			m := &l.found[k]
-			l.add(edge{from: m.First, to: m.Last + 1, set: m.Value, match: int32(k), disguise: m.Disguise})
+			l.add(m.First, m.Last+1, m.Value, k, m.Disguise)
 		}
 		if s := special.of(&l.tokens[i], l.text); s >= 0 {
-			l.add(edge{from: int32(i), to: int32(i + 1), set: s})
+			l.add(int32(i), int32(i+1), s, 0, 0)
 		}
 	}
 	l.first[l.n] = int32(len(l.edges))
 }
 
-func (l *lattice) add(e edge) {
-	of := &l.sets.of[e.set]
-	e.classes = of.all
-	l.edges = append(l.edges, e)
-	l.all.join(l.sets.packs, of.asked)
+// add lays an edge: its fields are put in place one by one, which is much quicker than to copy a whole one.
+func (l *lattice) add(from, to, set int32, match int, disguise text.Disguise) {
+	n := len(l.edges)
+	if n == cap(l.edges) {
+		l.edges = slices.Grow(l.edges, 1)
+	}
+	l.edges = l.edges[:n+1]
+	x, of := &l.edges[n], &l.sets.of[set]
+	x.from, x.to, x.set, x.match, x.disguise = from, to, set, int32(match), disguise
+	x.classes.words, x.classes.at = of.all.words, of.all.at
+	l.all.join(l.sets.packs, &of.asked)
 }
 
 // people finds the tokens of those who are named.

@@ -29,9 +29,11 @@ import (
 // Parts joined by & all stand in the same sentence, in any order; parts joined by && anywhere in the comment. {?} is a part by
 // itself: the sentence is a question.
 type pattern struct {
-	// needs are the classes that the pattern cannot match without, the rarest first.
+	// needs are the classes that the pattern cannot match without, the rarest first, by their numbers of what is asked of a comment as a
+	// whole (see Policy.arrange).
 	needs  []int
 	rarest [4]uint16 // the first of needs; where there are fewer, the last more than once
+	class  int       // the class of its needs that fewest words have, by which the patterns of all rules are in order
 	asks   bool      // there must be a question
 	parts  []part
 	source string
@@ -40,19 +42,22 @@ type pattern struct {
 
 type part struct {
 	elements    []element
-	open, close int   // the evidence: elements[open:close]
+	needs       []int // the classes that it cannot match without, as the pattern's
+	first       int16 // the class that its first word must have; noClass when it may begin in other ways
+	open, close int8  // the evidence: elements[open:close]
 	anywhere    bool  // joined to the part before by &&
-	needs       []int // the classes that it cannot match without
-	first       int   // the class that its first word must have; noClass when it may begin in other ways
 }
 
 type element struct {
+	class    int16 // one class; several with | between them have a number of their own (see vocabulary.either)
+	too      int16 // of which the word must be as well, or noClass
 	kind     elementKind
-	class    int // one class; several with | between them have a number of their own (see vocabulary.either)
-	too      int // of which the word must be as well, or noClass
-	min, max int
+	min, max uint8
 	not      bool
 }
+
+// A class's number must fit.
+const _ = uint(1<<15 - classWords*64)
 
 // noClass is the number of no class.
 const noClass = -1
@@ -70,6 +75,9 @@ const (
 )
 
 const maxRepeat = 6
+
+// always is the number that every comment has of what is asked of it: what a pattern needs that needs nothing.
+const always = classWords*64 - 1
 
 // classSet is a set of word classes.
 type classSet [classWords]uint64
@@ -95,6 +103,12 @@ func (s *classSet) hasAll(classes []int) bool {
 func (s *classSet) hasFour(c *[4]uint16) bool {
 	bit := func(c uint16) uint64 { return s[c>>6&(classWords-1)] >> (c & 63) }
 	return bit(c[0])&bit(c[1])&bit(c[2])&bit(c[3])&1 != 0
+}
+
+// hasThree is hasFour for three.
+func (s *classSet) hasThree(c *[3]uint16) bool {
+	bit := func(c uint16) uint64 { return s[c>>6&(classWords-1)] >> (c & 63) }
+	return bit(c[0])&bit(c[1])&bit(c[2])&1 != 0
 }
 
 // packed is a set of classes without the words of it that are zero, of which most sets have few others: all that a policy's words have
@@ -129,10 +143,17 @@ func (ps packs) has(p packed, c int) bool {
 }
 
 // join adds the set p of ps.
-func (s *classSet) join(ps packs, p packed) {
+func (s *classSet) join(ps packs, p *packed) {
 	from := ps[p.at:]
 	for i, w := 0, p.words; w != 0 && i < len(from); i, w = i+1, w&(w-1) {
 		s[bits.TrailingZeros64(w)] |= from[i]
+	}
+}
+
+// unite adds the set t.
+func (s *classSet) unite(t *classSet) {
+	for i, w := range t {
+		s[i] |= w
 	}
 }
 
@@ -181,7 +202,7 @@ func compilePart(text string, names namer) (part, error) {
 	made := part{open: -1, close: -1, first: noClass}
 	for _, field := range strings.Fields(text) {
 		if rest, ok := strings.CutPrefix(field, "<"); ok {
-			made.open, field = len(made.elements), rest
+			made.open, field = int8(len(made.elements)), rest
 		}
 		closes := strings.HasSuffix(field, ">")
 		e, err := compileElement(strings.TrimSuffix(field, ">"), names)
@@ -190,7 +211,7 @@ func compilePart(text string, names namer) (part, error) {
 		}
 		made.elements = append(made.elements, e)
 		if closes {
-			made.close = len(made.elements)
+			made.close = int8(len(made.elements))
 		}
 	}
 	if len(made.elements) == 0 {
@@ -203,7 +224,7 @@ func compilePart(text string, names namer) (part, error) {
 		made.open = 0
 	}
 	if made.close < 0 {
-		made.close = len(made.elements)
+		made.close = int8(len(made.elements))
 	}
 	if made.open >= made.close {
 		return made, errors.New("< and > enclose nothing")
@@ -219,7 +240,7 @@ func (pt *part) need() {
 		if e.kind != ofClass || e.not || e.min == 0 {
 			continue
 		}
-		pt.needs = append(pt.needs, e.class)
+		pt.needs = append(pt.needs, int(e.class))
 		if i == 0 {
 			pt.first = e.class
 		}
@@ -249,7 +270,7 @@ func compileElement(field string, names namer) (element, error) {
 			if err != nil || n < 1 || n > 20 {
 				return e, fmt.Errorf("the gap %q must be .. or ..1 to ..20", field)
 			}
-			e.max = n
+			e.max = uint8(n)
 		}
 		return e, nil
 	}
@@ -278,21 +299,22 @@ func (e *element) fill(field string, names namer) error {
 			return fmt.Errorf("%q has no }", field)
 		}
 		inner, too, both := strings.Cut(inner, "+")
-		var err error
 		if both {
-			if e.too, err = oneOf(too, names); err != nil {
+			c, err := oneOf(too, names)
+			if e.too = int16(c); err != nil {
 				return err
 			}
 		}
-		e.class, err = oneOf(inner, names)
+		c, err := oneOf(inner, names)
+		e.class = int16(c)
 		return err
 	}
 	field = strings.TrimSuffix(strings.TrimPrefix(field, "("), ")")
 	if strings.ContainsAny(field, "{}()<>") || field == "" {
 		return fmt.Errorf("%q is no element", field)
 	}
-	var err error
-	e.class, err = names.words(strings.Split(field, "|"))
+	c, err := names.words(strings.Split(field, "|"))
+	e.class = int16(c)
 	return err
 }
 
@@ -331,7 +353,7 @@ func (m *matcher) find(pt *part, from int, only int32) (evidence, whole span, ok
 	}
 	for i := from; i < to; i++ {
 		if pt.first != noClass {
-			at := m.l.seek(pt.first, i, to)
+			at := m.l.seek(int(pt.first), i, to)
 			if m.fuel -= at - i; m.fuel <= 0 || at == to {
 				break
 			}
@@ -382,7 +404,7 @@ func (m *matcher) run(e int, pos int32, count int) bool {
 		m.sent = before
 		return false
 	case gap:
-		return m.runGap(e, pos, el.max)
+		return m.runGap(e, pos, int(el.max))
 	}
 	if el.not {
 		return !m.next(el, pos) && m.run(e+1, pos, 0)
@@ -403,7 +425,7 @@ func (m *matcher) runGap(e int, pos int32, most int) bool {
 }
 
 func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
-	if count < el.max && int(pos) < m.l.n && m.l.sentenceOf(int(pos)) == m.sent {
+	if count < int(el.max) && int(pos) < m.l.n && m.l.sentenceOf(int(pos)) == m.sent {
 		if el.kind == anyWord {
 			if m.run(e, pos+1, count+1) {
 				return true
@@ -411,7 +433,7 @@ func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
 		} else {
 			before := m.sent
 			for _, x := range m.l.edgesAt(pos) {
-				if !m.l.has(&x, el.class) || !m.too(el, &x) {
+				if !m.l.has(&x, int(el.class)) || !m.too(el, &x) {
 					continue
 				}
 				m.sent = m.l.sentenceOf(int(x.to) - 1)
@@ -422,7 +444,7 @@ func (m *matcher) runWord(el *element, e int, pos int32, count int) bool {
 			}
 		}
 	}
-	return count >= el.min && m.runOn(e, pos, count)
+	return count >= int(el.min) && m.runOn(e, pos, count)
 }
 
 // runOn goes to the next element; where e matched nothing, its place is where the next begins.
@@ -435,7 +457,7 @@ func (m *matcher) next(el *element, pos int32) bool {
 		return false
 	}
 	for _, x := range m.l.edgesAt(pos) {
-		if m.l.has(&x, el.class) && m.too(el, &x) {
+		if m.l.has(&x, int(el.class)) && m.too(el, &x) {
 			return true
 		}
 	}
@@ -448,7 +470,7 @@ func (m *matcher) too(el *element, x *edge) bool {
 		return true
 	}
 	for _, y := range m.l.edgesAt(x.from) {
-		if y.to == x.to && m.l.has(&y, el.too) {
+		if y.to == x.to && m.l.has(&y, int(el.too)) {
 			return true
 		}
 	}

@@ -71,14 +71,17 @@ func separatorOf(gap []byte) separator {
 	return s
 }
 
+// leastDigits is how many digits a number has at the least that tells anything.
+const leastDigits = 7
+
 // numbers finds what numbers tell: identity, phone, account and card numbers.
 func (d *detectors) numbers(r *reading, found []detection) []detection {
-	if r.digits == 0 && r.spelled < 4 {
+	if r.figures < leastDigits && r.spelled < 4 {
 		return found
 	}
 	for i := 0; i < len(r.words) && len(found) < mostFound; {
 		next := d.gather(r, i)
-		if len(r.run.digits) >= 7 {
+		if len(r.run.digits) >= leastDigits {
 			found = d.numbersIn(r, found)
 		}
 		i = next
@@ -357,13 +360,10 @@ func (r *reading) reference(i int) bool {
 		return false
 	}
 	w := r.bytes(i - 1)
-	for _, end := range [...]string{"nummer", "nr", "numret", "sedel", "sedeln", "kod", "koden", "beteckning", "kvitto", "kvittot", "ordern", "id"} {
-		if bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return false
+	return ends(referenceEnds, w, 0)
 }
+
+var referenceEnds = newTails("nummer", "nr", "numret", "sedel", "sedeln", "kod", "koden", "beteckning", "kvitto", "kvittot", "ordern", "id")
 
 // identityShape tells whether people divide identity numbers so. Others are identity numbers only where they are called so.
 func identityShape(digits []byte, pieces []piece) bool {

@@ -95,8 +95,7 @@ func (d *detectors) cuesOf(r *reading, first, last int) cues {
 			h = h.And(digitLetter(c))
 		}
 	}
-	c, _ := d.cues.look(h)
-	return c
+	return d.cues.look(h).cues
 }
 
 func digitLetter(c byte) byte {
@@ -164,12 +163,7 @@ func (r *reading) doctor(i int) bool {
 
 // trade tells whether a word has the form of somebody's occupation in the definite: "snickaren", "frisören".
 func trade(w []byte) bool {
-	for _, end := range [...]string{"aren", "ören", "isten", "erskan", "anten", "ologen"} {
-		if len(w) > len(end)+2 && bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return false
+	return ends(tradeEnds, w, 3)
 }
 
 // party tells whether the letters of a party stand in parentheses after the name: a politician, spoken of as one.
@@ -243,45 +237,94 @@ func (d *detectors) surnames(r *reading, n name) (last int, surname bool) {
 	return last, surname
 }
 
+// tails are endings of words. Most words end in none of them, and their last two bytes tell that.
+type tails struct {
+	ends []string // of two bytes or more
+	some [16]uint64
+}
+
+func newTails(ends ...string) *tails {
+	t := &tails{ends: ends}
+	for _, end := range ends {
+		h := tailHash(end[len(end)-2], end[len(end)-1])
+		t.some[h>>6] |= 1 << (h & 63)
+	}
+	return t
+}
+
+func tailHash(a, b byte) uint32 { return (uint32(a)*37 + uint32(b)) & 1023 }
+
+// of lists the endings that w may have: all of them, or none.
+func (t *tails) of(w []byte) []string {
+	if n := len(w); n >= 2 {
+		if h := tailHash(w[n-2], w[n-1]); t.some[h>>6]&(1<<(h&63)) != 0 {
+			return t.ends
+		}
+	}
+	return nil
+}
+
+// ends tells whether w ends in one of the tails, with at least so many bytes before it.
+func ends(t *tails, w []byte, before int) bool {
+	for _, end := range t.of(w) {
+		if len(w) >= len(end)+before && string(w[len(w)-len(end):]) == end {
+			return true
+		}
+	}
+	return false
+}
+
+// The endings by which words are told.
+var (
+	// tradeEnds are what words for somebody of a trade end in.
+	tradeEnds = newTails("aren", "ören", "isten", "erskan", "anten", "ologen")
+	// strongEnds are what surnames end in that are known in lower case too.
+	strongEnds = newTails("sson", "ström", "kvist", "qvist", "lund", "berg", "gren", "dahl", "stedt", "bergh")
+	// clearEnds are what Swedish surnames and little else end in.
+	clearEnds = newTails("sund", "sjö", "fors", "holm", "hult", "löv", "fält", "bäck", "ius", "vall", "fjord", "stedt", "torp", "skog", "mark")
+	// swedishEnds are what surnames of a Swedish form end in.
+	swedishEnds = newTails("blom", "hjelm", "hielm", "feldt", "hammar", "dal", "hed", "rud", "blad", "klint", "strand", "brink", "vik", "lind",
+		"löf", "stam", "by", "näs", "ås", "falk", "hage", "mo", "ryd", "lid", "höök", "sten", "stén", "lén", "rén", "dén", "lin", "nell", "ander",
+		"gård", "bro", "kull", "skiöld", "sköld", "stierna", "stjärna", "crona", "krona", "rot", "kärr", "rönn", "torn", "tvist", "holt", "mell", "sjöö", "röd",
+		"löv", "gran", "hus", "rosén", "nér", "bom", "bladh", "wall", "qvarn", "kvarn", "stad", "bo", "ner", "lött", "löt", "bark", "fjäll", "ros", "rik", "malm", "slätt", "mar", "åker")
+	// houseEnds are what the names of houses, schools, prizes and foundations end in.
+	houseEnds = newTails("sjukhu", "sjukhuset", "huset", "skola", "skolan", "museum", "museet", "gymnasium", "gymnasiet", "fond", "fonden", "priset", "stiftelse",
+		"stiftelsen", "kliniken", "mottagningen", "centrum", "hemmet", "kyrka", "kyrkan", "sällskapet", "institutet", "akademin", "föreningen", "gymmet", "korpen")
+	// politicalEnds are what political offices, and those of people whom everybody knows, end in.
+	politicalEnds = newTails("regionråd", "regionrådet", "minister", "ministern", "partiledare", "partiledaren", "borgarråd", "borgarrådet",
+		"oppositionsråd", "oppositionsrådet", "statssekreterare", "kung", "kungen", "drottning", "drottningen", "president", "presidenten", "prins", "prinsessan",
+		"författaren", "artisten", "statsepidemiolog", "statsepidemiologen", "landstingsråd", "landstingsrådet", "riksdagsledamot", "riksdagsledamoten", "talman", "talmannen", "guvernör",
+		"guvernören", "kansler", "kanslern", "senator", "senatorn", "påven", "general", "generalen", "kongressledamoten", "parlamentsledamoten")
+	// loftyEnds are what titles end in that are heard in the news.
+	loftyEnds = newTails("vd", "ordförande", "ordföranden", "ledamot", "ledamoten", "direktör", "direktören", "sekreterare", "sekreteraren",
+		"professor", "professorn", "fru", "herr", "mr", "mrs", "ms", "journalist", "journalisten", "advokaten", "advokat", "politikern", "stabschefen", "officer",
+		"tränaren", "tränare")
+)
+
 // surnameEnds are what most Swedish surnames, and many from elsewhere, end in.
-var surnameEnds = []string{"sson", "son", "berg", "bergh", "borg", "ström", "strand", "gren", "lund", "lundh", "kvist", "qvist", "quist", "stedt", "sted", "mark",
+var surnameEnds = newTails("sson", "son", "berg", "bergh", "borg", "ström", "strand", "gren", "lund", "lundh", "kvist", "qvist", "quist", "stedt", "sted", "mark",
 	"blad", "bladh", "dahl", "dal", "ius", "ell", "ander", "man", "pour", "zadeh", "ović", "ovic", "evic", "vic", "ski", "sky", "ska", "oglu", "nen", "lin", "lén", "lind",
 	"lindh", "rot", "roth", "vall", "wall", "fors", "fält", "holm", "hult", "löv", "löf", "näs", "rud", "stam", "torp", "hammar", "stig", "stigen", "skog", "sjö",
 	"bäck", "beck", "brink", "feldt", "sten", "stein", "hjelm", "sköld", "skiöld", "crona", "krona", "gård", "gårdh", "garde", "vik", "wik", "viken", "ov", "ova", "ev",
-	"eva", "enko", "idis", "opoulos", "ian", "yan", "ez", "es", "dotter", "ådal", "heim", "hagen", "rup", "felt", "mann", "er", "lundius", "vist", "malm", "plog", "ås"}
+	"eva", "enko", "idis", "opoulos", "ian", "yan", "ez", "es", "dotter", "ådal", "heim", "hagen", "rup", "felt", "mann", "er", "lundius", "vist", "malm", "plog", "ås")
 
 func surnameShape(w []byte) bool {
 	if len(w) < 4 {
 		return false
 	}
 	bare := bytes.TrimSuffix(w, []byte("s"))
-	for _, end := range surnameEnds {
-		if len(bare) > len(end)+1 && bytes.HasSuffix(bare, []byte(end)) || len(w) > len(end)+1 && bytes.HasSuffix(w, []byte(end)) { // Solenäs
-			return true
-		}
-	}
-	return false
+	return ends(surnameEnds, bare, 2) || ends(surnameEnds, w, 2) // Solenäs
 }
 
 // strongSurname tells whether a word in lower case after a first name is a surname even so.
 func strongSurname(w []byte) bool {
 	w = bytes.TrimSuffix(w, []byte("s"))
-	for _, end := range [...]string{"sson", "ström", "kvist", "qvist", "lund", "berg", "gren", "dahl", "stedt", "bergh"} {
-		if len(w) >= len(end)+3 && string(w[len(w)-len(end):]) == end {
-			return true
-		}
-	}
-	return false
+	return ends(strongEnds, w, 3)
 }
 
 // clearSurname tells whether a word has the form of a Swedish surname and of little else.
 func clearSurname(w []byte) bool {
-	for _, end := range [...]string{"sund", "sjö", "fors", "holm", "hult", "löv", "fält", "bäck", "ius", "vall", "fjord", "stedt", "torp", "skog", "mark"} {
-		if len(w) >= len(end)+4 && bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return strongSurname(w)
+	return ends(clearEnds, w, 4) || strongSurname(w)
 }
 
 // swedishSurname tells whether a surname that stands after a first name is of a Swedish form. It may be freer than clearSurname, which has
@@ -291,15 +334,7 @@ func swedishSurname(w []byte) bool {
 }
 
 func swedishBare(w []byte) bool {
-	for _, end := range [...]string{"blom", "hjelm", "hielm", "feldt", "hammar", "dal", "hed", "rud", "blad", "klint", "strand", "brink", "vik", "lind",
-		"löf", "stam", "by", "näs", "ås", "falk", "hage", "mo", "ryd", "lid", "höök", "sten", "stén", "lén", "rén", "dén", "lin", "nell", "ander",
-		"gård", "bro", "kull", "skiöld", "sköld", "stierna", "stjärna", "crona", "krona", "rot", "kärr", "rönn", "torn", "tvist", "holt", "mell", "sjöö", "röd",
-		"löv", "gran", "hus", "rosén", "nér", "bom", "bladh", "wall", "qvarn", "kvarn", "stad", "bo", "ner", "lött", "löt", "bark", "fjäll", "ros", "rik", "malm", "slätt", "mar", "åker"} {
-		if len(w) >= len(end)+2 && bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return clearSurname(w)
+	return ends(swedishEnds, w, 2) || clearSurname(w)
 }
 
 // saint tells whether word i is the name of a saint, and so of a place, or of a stop: "S:t Göran", "Sankt Erik", "hållplatsen Ekhagen".
@@ -338,13 +373,7 @@ func (d *detectors) house(r *reading, last int) bool {
 // houseEnd tells whether a word ends as the names of houses, schools, prizes and foundations do.
 func (r *reading) houseEnd(i int) bool {
 	w := bytes.TrimSuffix(r.bytes(i), []byte("s"))
-	for _, end := range [...]string{"sjukhu", "sjukhuset", "huset", "skola", "skolan", "museum", "museet", "gymnasium", "gymnasiet", "fond", "fonden", "priset", "stiftelse",
-		"stiftelsen", "kliniken", "mottagningen", "centrum", "hemmet", "kyrka", "kyrkan", "sällskapet", "institutet", "akademin", "föreningen", "gymmet", "korpen"} {
-		if bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return false
+	return ends(houseEnds, w, 0)
 }
 
 // roleBefore tells whether a role, an occupation or a kinship stands right before word i, and whether it is a political office.
@@ -356,13 +385,8 @@ func (r *reading) roleBefore(i int) (role, political bool) {
 		return false, false
 	}
 	w := r.bytes(i - 1)
-	for _, end := range [...]string{"regionråd", "regionrådet", "minister", "ministern", "partiledare", "partiledaren", "borgarråd", "borgarrådet",
-		"oppositionsråd", "oppositionsrådet", "statssekreterare", "kung", "kungen", "drottning", "drottningen", "president", "presidenten", "prins", "prinsessan",
-		"författaren", "artisten", "statsepidemiolog", "statsepidemiologen", "landstingsråd", "landstingsrådet", "riksdagsledamot", "riksdagsledamoten", "talman", "talmannen", "guvernör",
-		"guvernören", "kansler", "kanslern", "senator", "senatorn", "påven", "general", "generalen", "kongressledamoten", "parlamentsledamoten"} {
-		if bytes.HasSuffix(w, []byte(end)) {
-			return true, true
-		}
+	if ends(politicalEnds, w, 0) {
+		return true, true
 	}
 	if r.words[i-1].cues&(cueKin|cueMine) != 0 || isOffice(w) || r.words[i-1].cues&cueCommon == 0 && trade(w) {
 		return true, false
@@ -539,14 +563,7 @@ func (r *reading) loftyBefore(i int) bool {
 	if trade(w) && !isOffice(w) {
 		return true
 	}
-	for _, end := range [...]string{"vd", "ordförande", "ordföranden", "ledamot", "ledamoten", "direktör", "direktören", "sekreterare", "sekreteraren",
-		"professor", "professorn", "fru", "herr", "mr", "mrs", "ms", "journalist", "journalisten", "advokaten", "advokat", "politikern", "stabschefen", "officer",
-		"tränaren", "tränare"} {
-		if bytes.HasSuffix(w, []byte(end)) {
-			return true
-		}
-	}
-	return false
+	return ends(loftyEnds, w, 0)
 }
 
 // counter tells whether word i is where people who serve the public are met.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 
@@ -20,6 +21,7 @@ type reading struct {
 	words    []word
 
 	digits  int // words of digits
+	figures int // digits in them, and letters glued to them that may be read as such
 	spelled int // number words
 	dots    int // dots between two letters or digits, and what stands for one
 	ats     int // @ and what stands for it
@@ -111,6 +113,7 @@ func (r *reading) readFolded(s string, f *text.Folded, v *cueTable) {
 func (r *reading) begin(s string) {
 	r.original, r.people = s, r.people[:0]
 	r.low, r.at, r.words = r.low[:0], r.at[:0], r.words[:0]
+	r.figures = 0
 	r.digits, r.spelled, r.dots, r.ats, r.titles, r.emoji, r.tags, r.dialled = 0, 0, 0, 0, 0, 0, 0, 0
 }
 
@@ -352,6 +355,26 @@ func (r *reading) split(v *cueTable, tokens []text.Token) {
 	low, words, sentence, first := r.low, r.words, int32(0), true
 	last := -1 // end of the word before
 	for i := 0; i < len(low); {
+		if low[i] == ' ' {
+			i++
+			continue
+		}
+		if len(tokens) > 0 && tokens[0].Span.Start == i && i > last && r.isWord(&tokens[0], i) { // as nearly always
+			t := &tokens[0]
+			if len(words) == cap(words) {
+				words = slices.Grow(words, 1)
+			}
+			words = words[:len(words)+1]
+			w := &words[len(words)-1]
+			w.start, w.end, w.sentence, w.kind = int32(i), int32(t.Span.End), sentence, 0
+			r.note(w, v.of(t), t.Upper, t.Title)
+			if first {
+				w.kind |= wordFirst
+			}
+			first, last = false, t.Span.End
+			i, tokens = last, tokens[1:]
+			continue
+		}
 		kind := byteKinds[low[i]]
 		if kind == byteSpace {
 			if low[i] == '\n' && !first {
@@ -374,12 +397,14 @@ func (r *reading) split(v *cueTable, tokens []text.Token) {
 			}
 			w.kind = wordDigits
 			r.digits++
+			r.figures += i - int(w.start)
 		} else {
 			for len(tokens) > 0 && tokens[0].Span.Start < i {
 				tokens = tokens[1:]
 			}
 			if len(tokens) > 0 && r.isWord(&tokens[0], i) {
-				i = r.token(&w, &tokens[0], v)
+				r.note(&w, v.of(&tokens[0]), tokens[0].Upper, tokens[0].Title)
+				i = tokens[0].Span.End
 			} else {
 				if tokens != nil {
 					r.raise(i)
@@ -390,6 +415,11 @@ func (r *reading) split(v *cueTable, tokens []text.Token) {
 		w.end = int32(i)
 		if int(w.start) == last {
 			w.kind |= wordGlued
+			if before := &words[len(words)-1]; w.kind&wordDigits == 0 {
+				r.figures += int(w.end - w.start)
+			} else if before.kind&wordGlued == 0 {
+				r.figures += int(before.end - before.start)
+			}
 		}
 		if first {
 			w.kind |= wordFirst
@@ -415,24 +445,18 @@ func (r *reading) isWord(t *text.Token, i int) bool {
 	return end == len(r.low) || byteKinds[r.low[end]] == byteSpace || byteKinds[r.low[end]] == bytePunct
 }
 
-// token makes w the word that the token t is, and gives its end.
-func (r *reading) token(w *word, t *text.Token, v *cueTable) int {
-	r.note(w, t.Hash, t.Upper, t.Title, v)
-	return t.Span.End
-}
-
 // letters lowers the word of letters that w begins, looks it up, and gives its end.
 func (r *reading) letters(w *word, v *cueTable) int {
 	i := int(w.start)
 	title := byteKinds[r.low[i]] == byteUpper || r.low[i] == 0xC3 && i+1 < len(r.low) && r.low[i+1] < 0xA0
 	end, hash, upper, letters := lowerWord(r.low, i)
-	r.note(w, hash, upper > 1 && upper == letters, title, v)
+	r.note(w, v.look(hash), upper > 1 && upper == letters, title)
 	return end
 }
 
 // note puts down what a word of letters looks like, and what is known of it.
-func (r *reading) note(w *word, hash text.Hash, upper, title bool, v *cueTable) {
-	w.cues, w.number = v.look(hash)
+func (r *reading) note(w *word, k *wordCue, upper, title bool) {
+	w.cues, w.number = k.cues, k.number
 	switch {
 	case upper:
 		w.kind = wordUpper

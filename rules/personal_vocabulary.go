@@ -151,6 +151,7 @@ type cueTable struct {
 	slots []uint64
 	shift uint
 	kinds []wordCue // all that words may be; the first is nothing special
+	known []uint16  // in kinds, by the number of a word of the lexicon
 	// numbers are the digits of the number words; a word's number is an index in it, plus 1.
 	numbers []string
 	words   map[string]wordCue // until the table is made of them
@@ -176,10 +177,27 @@ func newCueTable() *cueTable {
 const kindBits = 16
 
 // look gives what is known of the word with this hash.
-func (v *cueTable) look(h text.Hash) (cues, uint16) {
+func (v *cueTable) look(h text.Hash) *wordCue { return &v.kinds[v.kind(h)] }
+
+// of gives what is known of a token of letters.
+func (v *cueTable) of(t *text.Token) *wordCue {
+	if n := int(t.Word) - 1; n >= 0 && n < len(v.known) {
+		return &v.kinds[v.known[n]]
+	}
+	return v.look(t.Hash)
+}
+
+func (v *cueTable) kind(h text.Hash) uint16 {
 	at, _ := v.find(h)
-	k := &v.kinds[v.slots[at]&(1<<kindBits-1)]
-	return k.cues, k.number
+	return uint16(v.slots[at] & (1<<kindBits - 1))
+}
+
+// know works out the words that tokens have the numbers of (see [text.Token]), the word of number 1 first.
+func (v *cueTable) know(words []string) {
+	v.known = make([]uint16, len(words))
+	for i, w := range words {
+		v.known[i] = v.kind(text.HashOf(w))
+	}
 }
 
 // find gives the slot of the word with this hash, or the empty one where it would stand, and what the slot has of the hash.

@@ -3,14 +3,14 @@ package rules
 import (
 	"cmp"
 	"fmt"
-	"slices"
 )
 
 // compiledRoute is a route made ready.
 type compiledRoute struct {
 	id           Route
 	find, unless []*pattern
-	topic, hint  *pattern // hint may be nil
+	any          []*pattern // those of find that need no word; the others are in judge.tries
+	topic, hint  *pattern   // hint may be nil
 	weight       int
 }
 
@@ -25,18 +25,23 @@ func (p *Policy) compileRoutes(v *vocabulary) error {
 		if made.unless, err = compileAll(r.Unless, v); err != nil {
 			return fmt.Errorf("route %s: %w", r.ID, err)
 		}
-		if made.topic, err = compilePattern(r.Topic, v); err != nil {
+		for _, pat := range made.find {
+			if len(pat.needs) == 0 {
+				made.any = append(made.any, pat)
+			}
+		}
+		if made.topic, err = compileOne(r.Topic, v); err != nil {
 			return fmt.Errorf("route %s: topic: %w", r.ID, err)
 		}
 		if r.Hint != "" {
-			if made.hint, err = compilePattern(r.Hint, v); err != nil {
+			if made.hint, err = compileOne(r.Hint, v); err != nil {
 				return fmt.Errorf("route %s: hint: %w", r.ID, err)
 			}
 		}
 		p.judge.routes = append(p.judge.routes, made)
 	}
 	var err error
-	if p.judge.asking, err = compileAll(p.file.Policy.Asking, v); err != nil {
+	if p.judge.asking.of, err = compileAll(p.file.Policy.Asking, v); err != nil {
 		return fmt.Errorf("asking: %w", err)
 	}
 	return nil
@@ -44,23 +49,35 @@ func (p *Policy) compileRoutes(v *vocabulary) error {
 
 // routeOf says where the comment's question belongs: of the routes that find a question of theirs, the one whose topic is touched most.
 func (p *Policy) routeOf(s *scratch) Route {
-	return p.mostTouched(s, func(r *compiledRoute) bool {
-		return s.matcher.somewhere(r.find) && !s.matcher.somewhere(r.unless)
+	return p.mostTouched(s, func(route int) bool {
+		return p.asks(s, route) && !s.matcher.somewhere(p.judge.routes[route].unless)
 	})
+}
+
+// asks tells whether the comment asks what a route looks for.
+func (p *Policy) asks(s *scratch, route int) bool {
+	for _, at := range s.asked {
+		if t := &p.tries[at]; int(t.find) == route {
+			if _, ok := s.matcher.whole(t.pattern, 0); ok {
+				return true
+			}
+		}
+	}
+	return s.matcher.somewhere(p.judge.routes[route].any)
 }
 
 // topicOf says where the comment would belong if it were a question.
 func (p *Policy) topicOf(s *scratch) Route {
-	return p.mostTouched(s, func(*compiledRoute) bool { return true })
+	return p.mostTouched(s, func(int) bool { return true })
 }
 
 // mostTouched is, of the routes that are wanted, the one whose topic and hints the comment touches most; of equals, the first in the file.
-func (p *Policy) mostTouched(s *scratch, wanted func(*compiledRoute) bool) Route {
+func (p *Policy) mostTouched(s *scratch, wanted func(route int) bool) Route {
 	const ofTopic = 3 // how many hints a word of the topic itself is worth
 	best, most := NoRoute, 0
 	for i := range p.judge.routes {
 		r := &p.judge.routes[i]
-		if !r.touched(&s.lattice) || !wanted(r) {
+		if !r.touched(&s.lattice) || !wanted(i) {
 			continue
 		}
 		n := ofTopic * s.matcher.times(r.topic)
@@ -81,8 +98,11 @@ func (r *compiledRoute) touched(l *lattice) bool {
 
 // mayAsk tells whether a comment on a route's topic has a question mark, or something that people ask with when they leave it out.
 func (p *Policy) mayAsk(s *scratch) bool {
-	return slices.ContainsFunc(p.judge.routes, func(r compiledRoute) bool { return r.touched(&s.lattice) }) &&
-		(s.lattice.asking || s.matcher.somewhere(p.judge.asking))
+	touched := false
+	for i := range p.judge.routes {
+		touched = touched || p.judge.routes[i].touched(&s.lattice)
+	}
+	return touched && (s.lattice.asking || s.matcher.anywhere(&p.judge.asking))
 }
 
 // times counts the places where a pattern matches.
@@ -107,6 +127,16 @@ func (m *matcher) somewhere(ps []*pattern) bool {
 			if _, ok := m.whole(p, 0); ok {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// anywhere is somewhere for a choice.
+func (m *matcher) anywhere(c *choice) bool {
+	for i := range c.needs {
+		if m.l.all.hasFour(&c.needs[i]) && m.somewhere(c.of[i:i+1]) {
+			return true
 		}
 	}
 	return false

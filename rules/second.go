@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
-	"strings"
 
 	"takhojd/platforms"
 	"takhojd/rules/learn"
@@ -21,9 +20,11 @@ type second struct {
 	mode   Mode
 	key    float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
 	topics []topic
-	known  classSet   // the lists' own classes; those that only a pattern has are no signs
-	signs  []uint32   // of the lists' own classes, by number
-	bySet  [][]uint32 // the lists' own classes in each set of classes that words have
+	// signs are those of the lists' own classes, by their numbers of what is asked of a comment as a whole, of which they have the first. Those
+	// that only a pattern has are no signs.
+	signs []uint32
+	class []int      // by the same: what the class is
+	bySet [][]uint32 // the same numbers of the lists' own classes in each set of classes that words have
 }
 
 // topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category. With
@@ -45,27 +46,25 @@ func compileTopics(topics []secondTopic, v *vocabulary) (made []topic, err error
 	return made, nil
 }
 
-func newSecond(v *vocabulary, words []string, sets *sets, f *policyFile) (second, error) {
+func newSecond(v *vocabulary, numbers []int, words []string, f *policyFile) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
 	}
-	s := second{mode: f.Policy.SecondReader, key: f.Policy.SecondKey}
-	for name, n := range v.numbers {
-		if !strings.HasPrefix(name, "=") {
-			s.known.add(n)
-			s.signs = append(s.signs, make([]uint32, max(0, n+1-len(s.signs)))...)
-			s.signs[n] = learn.Sign(name)
+	s := second{mode: f.Policy.SecondReader, key: f.Policy.SecondKey, signs: make([]uint32, v.own), class: make([]int, v.own)}
+	for name, c := range v.numbers {
+		if c < v.own {
+			s.signs[numbers[c]], s.class[numbers[c]] = learn.Sign(name), c
 		}
 	}
 	s.model = m.Know(words, s.signs)
-	for i := range sets.of {
-		var set classSet
-		set.join(sets.packs, sets.of[i].all)
+	for i := range v.wide {
 		var classes []uint32
-		for _, c := range s.classesOf(&set, nil) {
-			classes = append(classes, uint32(c))
-		}
+		v.wide[i].each(func(c int) {
+			if c < v.own {
+				classes = append(classes, uint32(numbers[c]))
+			}
+		})
 		s.bySet = append(s.bySet, classes)
 	}
 	return s, nil
@@ -100,18 +99,24 @@ func (p *Policy) Lesson(e learn.Example) learn.Example {
 	return e
 }
 
-// signsOf lists the signs of the lists' own classes in a set.
-func (r *second) signsOf(classes *classSet) (signs []uint32) {
-	for _, c := range r.classesOf(classes, nil) {
-		signs = append(signs, r.signs[c])
+// signsOf lists the signs of the lists' own classes in the comment, in the order of the classes.
+func (r *second) signsOf(all *classSet) (signs []uint32) {
+	numbers := r.classesOf(all, nil)
+	slices.SortFunc(numbers, func(a, b uint16) int { return r.class[a] - r.class[b] })
+	for _, n := range numbers {
+		signs = append(signs, r.signs[n])
 	}
 	return signs
 }
 
-// classesOf appends the numbers of the lists' own classes in a set to those in to.
-func (r *second) classesOf(classes *classSet, to []uint16) []uint16 {
-	for i := range min(len(classes), len(r.signs)>>6+1) { // the lists are read before the patterns, and so their classes have the first numbers
-		for word := classes[i] & r.known[i]; word != 0; word &= word - 1 {
+// classesOf appends the numbers of the lists' own classes in the comment to those in to.
+func (r *second) classesOf(all *classSet, to []uint16) []uint16 {
+	for i := range min(len(all), (len(r.signs)+63)>>6) {
+		word := all[i]
+		if left := len(r.signs) - i<<6; left < 64 {
+			word &= 1<<left - 1
+		}
+		for ; word != 0; word &= word - 1 {
 			to = append(to, uint16(i<<6+bits.TrailingZeros64(word)))
 		}
 	}

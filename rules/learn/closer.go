@@ -89,32 +89,29 @@ func pairFeature(a, b uint32) uint32   { return finish(follows(a) + b*0x9E3779B1
 func (t *table) closely(f *text.Folded, classes []uint32, o *Order, logits []float64) {
 	var sums [maxCategories]int32
 	scale := t.add(f, classes, sums[:len(logits)])
-	t.ordered(o, sums[:len(logits)], scale, logits, nil)
+	t.ordered(o, sums[:len(logits)], scale, logits)
 }
 
-// ordered adds what the order of the classes says to the sums of a comment, and makes logits of them. The order has the classes' signs, or
-// their numbers when these are known.
-func (t *table) ordered(o *Order, sums []int32, scale float64, logits []float64, known *knownTable) {
+// ordered adds what the order of the classes says to the sums of a comment, and makes logits of them.
+func (t *table) ordered(o *Order, sums []int32, scale float64, logits []float64) {
 	var room [maxCategories]int32
 	var floats [maxCategories]float32
 	part := room[:len(sums)]
 	n := scale * scale
 	o.pairs(func(a, b []uint32) {
 		clear(part)
-		switch {
-		case known == nil:
-			t.addPairs(a, b, part)
-		case len(part) == 1:
-			part[0] = known.onePairs(a, b)
-		default:
-			known.addPairs(a, b, part)
-		}
+		t.addPairs(a, b, part)
 		weight := pairWeight(a, b)
 		n += ofPairs * ofPairs
 		for c, s := range part {
 			floats[c] += weight * float32(s)
 		}
 	})
+	t.logits(sums, floats[:], n, logits)
+}
+
+// logits makes them of what classes and words say, what their order says, and the sum of their squares.
+func (t *table) logits(sums []int32, floats []float32, n float64, logits []float64) {
 	for c := range logits {
 		logits[c] = (float64(sums[c])+float64(floats[c]))*float64(t.step)/math.Sqrt(n) + float64(t.bias[c])
 	}

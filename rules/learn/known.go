@@ -10,9 +10,9 @@ import (
 // looked up of a word's own is then one read. What it says is what the model says, to the last bit.
 type Known struct {
 	*Model
-	words                  []knownWord
-	signs                  []uint32 // of the classes, by number
-	violates, closer, head knownTable
+	words                            []knownWord
+	signs                            []uint32 // of the classes, by number
+	violates, closer, head, category knownTable
 }
 
 // knownWord is a word that a token may be.
@@ -42,8 +42,8 @@ const spaced = 11
 // class of number 0 first.
 func (m *Model) Know(words []string, signs []uint32) *Known {
 	k := &Known{Model: m, words: make([]knownWord, len(words)), signs: signs}
-	tables := []*knownTable{&k.violates, &k.closer, &k.head}
-	for i, t := range []*table{&m.violates, &m.closer, &m.head} {
+	tables := []*knownTable{&k.violates, &k.closer, &k.head, &k.category}
+	for i, t := range []*table{&m.violates, &m.closer, &m.head, &m.category} {
 		*tables[i] = knownTable{table: t, words: make([]int16, len(words)*len(t.bias))}
 		for _, x := range signs {
 			tables[i].signs = append(tables[i].signs, t.at(x)...)
@@ -98,6 +98,53 @@ func (t *knownTable) pair(signs []uint32) {
 	}
 }
 
+// pairWeights are pairWeight by how many classes the two tokens have.
+var pairWeights = func() (w [mostSigns + 1][mostSigns + 1]float32) {
+	var some [mostSigns]uint32
+	for a := 1; a <= mostSigns; a++ {
+		for b := 1; b <= mostSigns; b++ {
+			w[a][b] = pairWeight(some[:a], some[:b])
+		}
+	}
+	return w
+}()
+
+// ordered is [table.ordered] for classes by number.
+func (t *knownTable) ordered(o *Order, sums []int32, scale float64, logits []float64) {
+	var floats [maxCategories]float32
+	n := scale * scale
+	for i := 1; i < len(o.ends); i++ {
+		b := o.of(i)
+		if len(b) == 0 {
+			continue
+		}
+		for j := i - 1; j >= max(0, i-reach) && o.sentences[j] == o.sentences[i]; j-- {
+			a := o.of(j)
+			if len(a) == 0 {
+				continue
+			}
+			n += ofPairs * ofPairs
+			weight := pairWeights[len(a)][len(b)]
+			switch {
+			case len(sums) == 1:
+				floats[0] += weight * float32(t.onePairs(a, b))
+			case t.quads != nil:
+				quads := t.addQuads(a, b)
+				for c := range sums {
+					floats[c] += weight * float32(quads[c])
+				}
+			default:
+				var some [maxCategories]int32
+				t.addPairs(a, b, some[:len(sums)])
+				for c := range sums {
+					floats[c] += weight * float32(some[c])
+				}
+			}
+		}
+	}
+	t.logits(sums, floats[:], n, logits)
+}
+
 // onePairs is [table.addPairs] for a table of one row and classes by number.
 func (t *knownTable) onePairs(a, b []uint32) (sum int32) {
 	n := len(t.signs)
@@ -112,10 +159,6 @@ func (t *knownTable) onePairs(a, b []uint32) (sum int32) {
 
 // addPairs is [table.addPairs] for classes by number.
 func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
-	if t.quads != nil {
-		t.addQuads(a, b, sums)
-		return
-	}
 	n, rows := len(t.signs), len(sums)
 	for _, x := range a {
 		after := t.pairs[int(x)*n:][:n]
@@ -127,8 +170,9 @@ func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
 	}
 }
 
-// addQuads adds the bytes of quads, two in each half of a word: mostSigns by mostSigns of them have just room in 16 bits each.
-func (t *knownTable) addQuads(a, b []uint32, sums []int32) {
+// addQuads is addPairs for quads: it adds their bytes two in each half of a word, where mostSigns by mostSigns of them have just room in 16
+// bits each.
+func (t *knownTable) addQuads(a, b []uint32) [4]int32 {
 	n := len(t.signs) / len(t.bias)
 	var even, odd uint32
 	for _, x := range a {
@@ -138,10 +182,8 @@ func (t *knownTable) addQuads(a, b []uint32, sums []int32) {
 			even, odd = even+q&0x00FF00FF, odd+q>>8&0x00FF00FF
 		}
 	}
-	quads := [4]uint32{even & 0xFFFF, odd & 0xFFFF, even >> 16, odd >> 16}
-	for c := range sums {
-		sums[c] += int32(quads[c]) - int32(128*len(a)*len(b))
-	}
+	zero := int32(128 * len(a) * len(b))
+	return [4]int32{int32(even&0xFFFF) - zero, int32(odd&0xFFFF) - zero, int32(even>>16) - zero, int32(odd>>16) - zero}
 }
 
 // No more than 256 weights of a byte each may be added in 16 bits.
@@ -163,17 +205,16 @@ func (k *Known) Violates(f *text.Folded, classes []uint16) float64 {
 func (k *Known) Closer(f *text.Folded, classes []uint16, o *Order) float64 {
 	var logit [1]float64
 	sum, scale := k.sum(&k.closer, f, classes)
-	k.closer.ordered(o, []int32{sum}, scale, logit[:], &k.closer)
+	k.closer.ordered(o, []int32{sum}, scale, logit[:])
 	return logistic(logit[0])
 }
 
-// Category is what [Model.Category] is; the classes are given by their numbers. It is asked so seldom that nothing is worked out for it.
+// Category is what [Model.Category] is; the classes are given by their numbers.
 func (k *Known) Category(f *text.Folded, classes []uint16) (string, float64) {
-	signs := make([]uint32, 0, 96)
-	for _, c := range classes {
-		signs = append(signs, k.signs[c])
-	}
-	return k.Model.Category(f, signs)
+	var sums [maxCategories]int32
+	rows := len(k.names)
+	scale := k.add(&k.category, f, classes, sums[:rows])
+	return k.likeliest(sums[:rows], scale)
 }
 
 // Is is what [Model.Is] is; the classes are given by their numbers, in the order too.
@@ -185,7 +226,7 @@ func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (likely float64, 
 	var sums [maxCategories]int32
 	var logits [maxCategories]float64
 	scale := k.add(&k.head, f, classes, sums[:rows])
-	k.head.ordered(o, sums[:rows], scale, logits[:rows], &k.head)
+	k.head.ordered(o, sums[:rows], scale, logits[:rows])
 	return k.headsOver(logits[:rows])
 }
 

@@ -11,24 +11,37 @@ import (
 type Lexicon struct {
 	words   []word
 	texts   []string
+	hits    []hit    // of all words and phrases
 	table   table    // the words by their hash: what nearly every token is looked up in
 	mods    trie     // how compounds begin
 	back    trie     // how compounds end, from the last byte to the first
 	fore    trie     // every word, for readings that may be one of many
 	phrases phrases  // the tree of phrases
-	ends    [][]hit  // which phrases end in a node of that tree
+	ends    []run    // which phrases end in a node of that tree
 	ended   []uint64 // a bit for each node that one ends in: most are only on the way
 }
 
-// word is one form, or a part of a phrase.
+// word is one form, or a part of a phrase: 32 bytes, two of which share a line of the processor's cache.
 type word struct {
-	hash  text.Hash
-	hits  []hit  // the terms that it is a form of
-	only  [1]hit // where hits are, if it is one
-	start int32  // the node of the tree of phrases that it leads to from the root, or 0
+	hash text.Hash
+	// after has a bit for each word that may come after this one in a phrase, by its number: mostly the next word in a text does not.
+	after uint64
+	start int32 // the node of the tree of phrases that it leads to from the root, or 0
+	value int32 // of the first of hits, which mostly is the only one
+	hits  run   // the terms that it is a form of
 	// innocent words are left alone, whatever they look like.
 	innocent bool
+	// barren words are no compound of terms, though they are no term themselves.
+	barren bool
 }
+
+// run is a stretch of Lexicon.hits.
+type run struct {
+	from uint32
+	n    uint16
+}
+
+func (l *Lexicon) of(r run) []hit { return l.hits[r.from : r.from+uint32(r.n)] }
 
 // hit is a term, by way of one of its forms.
 type hit struct {
@@ -43,8 +56,12 @@ const spared = -1
 // Compile makes a lexicon. An innocent word is left alone, whatever term it may be a form or a compound of. "skithus*" stands
 // for all words that begin so, "*kalas" for all that end so: they are not taken for compounds, unless by a longer term.
 // "kärringen_mot_strömmen" is an innocent phrase, in none of whose words anything is found. A term without forms is an error. Terms of the same value that share a form are found once, as the first of them.
-func Compile(terms []Term, innocent []string) (*Lexicon, error) {
-	b := builder{l: &Lexicon{ends: make([][]hit, 1)}, ids: map[string]int32{}, steps: map[step]int32{}}
+//
+// Usual words are those that most of a text is made of, the commonest first. They get the first numbers, and so lie side by side, where the
+// processor has them at hand; what is found is the same without them.
+func Compile(terms []Term, innocent []string, usual ...string) (*Lexicon, error) {
+	b := builder{l: new(Lexicon), ends: make([][]hit, 1), ids: map[string]int32{}, steps: map[step]int32{}}
+	b.number(terms, usual)
 	for _, t := range terms {
 		if len(t.Forms) == 0 {
 			return nil, fmt.Errorf("compile lexicon: term %q has no forms", t.Lemma)
@@ -69,13 +86,7 @@ func Compile(terms []Term, innocent []string) (*Lexicon, error) {
 	if err := b.grow(single); err != nil {
 		return nil, fmt.Errorf("compile lexicon: %w", err)
 	}
-	b.l.phrases = newPhrases(b.steps)
-	b.l.ended = make([]uint64, len(b.l.ends)/64+1)
-	for node, hits := range b.l.ends {
-		if len(hits) > 0 {
-			b.l.ended[node/64] |= 1 << (node % 64)
-		}
-	}
+	b.join()
 	return b.l, nil
 }
 
@@ -86,6 +97,8 @@ func (l *Lexicon) Words() []string { return l.texts }
 // builder is a lexicon in the making.
 type builder struct {
 	l     *Lexicon
+	words [][]hit          // the terms of each word
+	ends  [][]hit          // and those of the phrases that end in each node
 	ids   map[string]int32 // word → its number and 1
 	steps map[step]int32
 }
@@ -113,6 +126,23 @@ func tokensOf(form string) (parts []string) {
 	return parts
 }
 
+// number gives the usual words among those of terms the first numbers.
+func (b *builder) number(terms []Term, usual []string) {
+	known := make(map[string]bool)
+	for _, t := range terms {
+		for _, form := range t.Forms {
+			for _, part := range tokensOf(form) {
+				known[part] = true
+			}
+		}
+	}
+	for _, w := range usual {
+		if known[w] {
+			b.word(w)
+		}
+	}
+}
+
 // add puts in one form of a term.
 func (b *builder) add(h hit) error {
 	parts := tokensOf(h.form)
@@ -121,22 +151,21 @@ func (b *builder) add(h hit) error {
 	}
 	first := b.word(parts[0])
 	if len(parts) == 1 {
-		w := &b.l.words[first-1]
-		w.hits = join(w.hits, h)
+		b.words[first-1] = join(b.words[first-1], h)
 		return nil
 	}
 	node := int32(0)
 	for _, p := range parts {
 		s := step{node, b.word(p)}
 		if b.steps[s] == 0 {
-			b.steps[s] = int32(len(b.l.ends))
-			b.l.ends = append(b.l.ends, nil)
+			b.steps[s] = int32(len(b.ends))
+			b.ends = append(b.ends, nil)
 		}
 		if node = b.steps[s]; s.node == 0 {
 			b.l.words[first-1].start = node
 		}
 	}
-	b.l.ends[node] = join(b.l.ends[node], h)
+	b.ends[node] = join(b.ends[node], h)
 	return nil
 }
 
@@ -155,6 +184,7 @@ func (b *builder) word(s string) int32 {
 	id, ok := b.ids[s]
 	if !ok {
 		b.l.words, b.l.texts = append(b.l.words, word{hash: text.HashOf(s)}), append(b.l.texts, s)
+		b.words = append(b.words, nil)
 		id = int32(len(b.l.words))
 		b.ids[s] = id
 	}
@@ -175,13 +205,13 @@ func (b *builder) grow(innocent []string) error {
 			mods = append(mods, key{text: bare, part: spares})
 		default:
 			fore = append(fore, key{text: s, part: innocentWord})
-			w := &b.l.words[b.word(s)-1]
-			w.hits, w.innocent = nil, true
+			id := b.word(s) - 1
+			b.words[id], b.l.words[id].innocent = nil, true
 		}
 	}
-	for i, w := range b.l.words {
+	for i, hits := range b.words {
 		var c Compound
-		for _, h := range w.hits {
+		for _, h := range hits {
 			c |= h.compound
 		}
 		k := key{text: b.l.texts[i], word: int32(i) + 1}
@@ -194,20 +224,44 @@ func (b *builder) grow(innocent []string) error {
 		}
 		fore = append(fore, k)
 	}
-	b.l.gather()
 	b.l.table = newTable(b.l.words)
 	b.l.fore, b.l.mods, b.l.back = newTrie(fore), newTrie(mods), newTrie(back)
 	return nil
 }
 
-// gather moves the term of each word that has but one, as most have, into the word itself: 64 bytes, one line of the processor's cache, are
-// then all that a word found costs.
-func (l *Lexicon) gather() {
-	for i := range l.words {
-		if w := &l.words[i]; len(w.hits) == 1 {
-			w.only[0] = w.hits[0]
-			w.hits = w.only[:]
+// join puts together what was built apart.
+func (b *builder) join() {
+	l := b.l
+	gather := func(hits []hit) run {
+		r := run{uint32(len(l.hits)), uint16(len(hits))}
+		l.hits = append(l.hits, hits...)
+		return r
+	}
+	for i, hits := range b.words {
+		w := &l.words[i]
+		if w.hits = gather(hits); len(hits) > 0 {
+			w.value = hits[0].value
 		}
+	}
+	l.phrases, l.ended = newPhrases(b.steps), make([]uint64, len(b.ends)/64+1)
+	for node, hits := range b.ends {
+		if l.ends = append(l.ends, gather(hits)); len(hits) > 0 {
+			l.ended[node/64] |= 1 << (node % 64)
+		}
+	}
+	from := make(map[int32]*word)
+	for i := range l.words {
+		from[l.words[i].start] = &l.words[i]
+	}
+	for s := range b.steps {
+		if w := from[s.node]; w != nil && s.node > 0 {
+			w.after |= 1 << (s.word & 63)
+		}
+	}
+	for i := range l.words {
+		s := search{l: l, tokens: make([]text.Token, 1)}
+		s.compound(l.texts[i], 0)
+		l.words[i].barren = len(s.out) == 0
 	}
 }
 

@@ -39,7 +39,7 @@ func TestDictionary(t *testing.T) {
 				continue
 			}
 			if !reviewed[w] {
-				t.Errorf("%q is found as %q, part %d of a compound, disguise %b", w, m.Form, m.Compound, m.Disguise)
+				t.Errorf("%q is found as %q, part %d of a compound, disguise %b", w, l.Form(&m), m.Compound, m.Disguise)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package lexicon
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"takhojd/rules/text"
@@ -23,6 +24,9 @@ func (l *Lexicon) Find(f *text.Folded, into []Match) []Match {
 	}
 	return s.out
 }
+
+// Form is the form of the term that was found; SeenAs of [rules.Finding] when there was a disguise.
+func (l *Lexicon) Form(m *Match) string { return l.hits[m.hit].form }
 
 // search is the state of one Find.
 type search struct {
@@ -52,13 +56,14 @@ func (s *search) spare(first, last int) {
 // token finds what token i is, and what starts with it.
 func (s *search) token(i int) {
 	t := &s.tokens[i]
-	id, whole := t.Word, false
+	id, whole, barren := t.Word, false, false
 	if id > 0 {
 		x := &s.l.words[id-1]
-		if whole = len(x.hits) > 0; whole {
-			s.emit(x.hits, i, i, t.Disguise, Standalone)
+		if whole = x.hits.n > 0; whole {
+			s.emitWord(x, i, i, t.Disguise, Standalone)
 		}
-		if x.start > 0 {
+		barren = x.barren
+		if x.start > 0 && s.leads(x, i+1) {
 			s.follow(i, i+1, x.start, t.Disguise, 0)
 		}
 	}
@@ -69,7 +74,7 @@ func (s *search) token(i int) {
 	if id == 0 && t.Kind == text.Word {
 		s.apart(i)
 	}
-	if !whole && id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
+	if !whole && !barren && id >= 0 && len(t.Text) >= 4 && t.Kind != text.Number {
 		s.compound(t.Text, i)
 		if t.Disguise.Has(text.Spaced|text.Punctuated) && id == 0 {
 			s.segment(t, i)
@@ -95,7 +100,7 @@ func (s *search) apart(i int) {
 		return
 	}
 	if id := s.l.look(first.Hash.Then(t.Hash, len(t.Text))); id > 0 {
-		s.emit(s.l.words[id-1].hits, i, i+1, text.Spaced|first.Disguise|t.Disguise, Standalone)
+		s.emitWord(&s.l.words[id-1], i, i+1, text.Spaced|first.Disguise|t.Disguise, Standalone)
 	}
 }
 
@@ -179,7 +184,7 @@ func (s *search) rest(w string, i int, c Compound) {
 		id = s.l.id(w[:len(w)-1])
 	}
 	if id > 0 {
-		s.emit(s.l.words[id-1].hits, i, i, s.tokens[i].Disguise, c)
+		s.emitWord(&s.l.words[id-1], i, i, s.tokens[i].Disguise, c)
 	}
 }
 
@@ -204,7 +209,7 @@ func (s *search) segment(t *text.Token, i int) {
 				break
 			}
 			id := s.l.fore.nodes[n].word
-			if id == 0 || e == k || len(s.l.words[id-1].hits) == 0 {
+			if id == 0 || e == k || s.l.words[id-1].hits.n == 0 {
 				continue
 			}
 			if b := &best[e+1]; b.words == 0 || b.words > best[k].words+1 {
@@ -221,25 +226,60 @@ func (s *search) segment(t *text.Token, i int) {
 		row = append(row, ids[e])
 	}
 	for k := len(row) - 1; k >= 0; k-- {
-		s.emit(s.l.words[row[k]-1].hits, i, i, t.Disguise, Standalone)
+		s.emitWord(&s.l.words[row[k]-1], i, i, t.Disguise, Standalone)
 	}
 }
 
 // emitPart emits those terms of a word that may stand in that place of a compound.
 func (s *search) emitPart(id int32, i int, c Compound, d text.Disguise) {
-	hits := s.l.words[id-1].hits
-	for k := range hits {
-		if hits[k].compound&c != 0 {
-			s.emit(hits[k:k+1], i, i, d, c)
+	r := s.l.words[id-1].hits
+	for k := r.from; k < r.from+uint32(r.n); k++ {
+		if s.l.hits[k].compound&c != 0 {
+			s.emit(run{k, 1}, i, i, d, c)
 		}
 	}
 }
 
-func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) {
-	for k := range hits {
-		h := &hits[k]
-		s.out = append(s.out, Match{Form: h.form, Value: h.value, First: int32(first), Last: int32(last), Disguise: d, Compound: c})
+// emitWord emits the terms that a word is.
+func (s *search) emitWord(w *word, first, last int, d text.Disguise, c Compound) {
+	if w.hits.n == 1 { // as nearly always: nothing but the word need be looked at
+		m := s.next()
+		m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = w.hits.from, w.value, int32(first), int32(last), d, c
+		return
 	}
+	s.emit(w.hits, first, last, d, c)
+}
+
+func (s *search) emit(r run, first, last int, d text.Disguise, c Compound) {
+	for k := r.from; k < r.from+uint32(r.n); k++ {
+		m := s.next()
+		m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = k, s.l.hits[k].value, int32(first), int32(last), d, c
+	}
+}
+
+// next makes room for a match, all of whose fields are to be set.
+func (s *search) next() *Match {
+	n := len(s.out)
+	if n == cap(s.out) {
+		s.out = slices.Grow(s.out, 1)
+	}
+	s.out = s.out[:n+1]
+	return &s.out[n]
+}
+
+// leads tells whether a phrase that w begins may go on with token next.
+func (s *search) leads(w *word, next int) bool {
+	if next >= len(s.tokens) {
+		return false
+	}
+	t := &s.tokens[next]
+	switch {
+	case t.Kind == text.Symbol || len(s.readings) > 0:
+		return true
+	case t.Word <= 0 || t.Before.Has(text.Stop|text.Newline):
+		return false
+	}
+	return w.after>>(t.Word&63)&1 != 0
 }
 
 // follow goes on from a node of the tree of phrases, whose words so far take up the tokens from first up to next. Every phrase
@@ -247,7 +287,7 @@ func (s *search) emit(hits []hit, first, last int, d text.Disguise, c Compound) 
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
 	if depth > 0 && s.l.ended[node/64]&(1<<(node%64)) != 0 {
 		hits := s.l.ends[node]
-		if hits[0].value == spared {
+		if s.l.hits[hits.from].value == spared {
 			s.spare(first, next-1)
 			return
 		}
@@ -305,7 +345,7 @@ func (s *search) reading(r *text.Reading) {
 	c := s.spellings(r)
 	for _, id := range c.words[:c.n] {
 		w := &s.l.words[id-1]
-		s.emit(w.hits, r.First, r.Last, r.Disguise, Standalone)
+		s.emitWord(w, r.First, r.Last, r.Disguise, Standalone)
 		if w.start > 0 {
 			s.follow(r.First, r.Last+1, w.start, r.Disguise, 0)
 		}

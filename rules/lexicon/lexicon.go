@@ -35,8 +35,7 @@ type Term struct {
 
 // Match is a term found.
 type Match struct {
-	// Form is the form of the term that was found; SeenAs of [rules.Finding] when there was a disguise.
-	Form string
+	hit uint32 // in Lexicon.hits
 	// Value is the term's value.
 	Value int32
 	// First and Last are the tokens that it takes up, by their place in [text.Folded.Tokens]; whole words, also when the term is a part

@@ -13,7 +13,7 @@ func find(l *Lexicon, s string) (forms, places []string) {
 	var f text.Folded
 	f.Fold(s)
 	for _, m := range l.Find(&f, nil) {
-		forms = append(forms, m.Form)
+		forms = append(forms, l.Form(&m))
 		places = append(places, placeOf(&f, s, m))
 	}
 	return forms, places
@@ -111,7 +111,7 @@ func TestEvidence(t *testing.T) {
 			continue
 		}
 		m := found[0]
-		if at := placeOf(&f, c.in, m); at != c.at || m.Form != c.form || int(m.Value) != c.value || m.Disguise != c.disguise || m.Compound != c.compound {
+		if at := placeOf(&f, c.in, m); at != c.at || l.Form(&m) != c.form || int(m.Value) != c.value || m.Disguise != c.disguise || m.Compound != c.compound {
 			t.Errorf("%q: found %+v at %q, want %+v", c.in, m, at, c)
 		}
 	}
@@ -187,7 +187,7 @@ func FuzzFind(f *testing.F) {
 				t.Fatalf("%q: match of tokens %d to %d after %d", s, m.First, m.Last, first)
 			}
 			first = m.First
-			if placeOf(&folded, s, m) == "" || m.Form == "" {
+			if placeOf(&folded, s, m) == "" || l.Form(&m) == "" {
 				t.Fatalf("%q: match %+v", s, m)
 			}
 		}

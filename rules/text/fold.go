@@ -1,6 +1,8 @@
 package text
 
 import (
+	"encoding/binary"
+	"math/bits"
 	"unicode"
 	"unicode/utf8"
 	"unsafe"
@@ -103,6 +105,14 @@ var plain = func() (t [256]byte) {
 func (f *Folded) clean(s string) {
 	buf := f.buf
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) {
+			lower, n := lowerEight(s, i)
+			buf = binary.LittleEndian.AppendUint64(buf, lower)
+			buf = buf[:len(buf)-8+n]
+			if i += n; n == 8 {
+				continue
+			}
+		}
 		c := s[i]
 		if b := plain[c]; b != 0 {
 			buf = append(buf, b)
@@ -122,7 +132,17 @@ func (f *Folded) clean(s string) {
 		i += f.cleanOdd(s, i)
 		buf = f.buf
 	}
-	f.buf = buf
+	f.buf = binary.LittleEndian.AppendUint64(buf, 0)[:len(buf)]
+}
+
+// lowerEight puts eight bytes from s[i] on in lower case, and tells how many of them come before the first that does not stand for itself as in
+// plain, or is a line feed: only so many are right.
+func lowerEight(s string, i int) (lower uint64, n int) {
+	w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 | uint64(s[i+4])<<32 | uint64(s[i+5])<<40 |
+		uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+	odd := (w | (w - each*' ') | (w + each)) & (each * 0x80)
+	capitals := (w + each*(0x80-'A')) &^ (w + each*(0x7F-'Z')) & (each * 0x80)
+	return w | capitals>>2, bits.TrailingZeros64(odd) >> 3
 }
 
 // cleanOdd takes the character at s[i] that is neither ASCII nor Latin-1, and returns its length.

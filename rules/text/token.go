@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -81,6 +82,12 @@ func (f *Folded) tokenise() {
 			gap, kind = gap|Space, Word
 			i++
 			continue
+		}
+		if kind == Word && (gap.Has(Space) || len(f.tokens) == 0) {
+			if end := f.plainWord(i, gap); end > 0 {
+				i, gap = end, 0
+				continue
+			}
 		}
 		c, w := cLetter, 1
 		if f.buf[i]-'a' > 'z'-'a' {
@@ -431,9 +438,13 @@ func topDomain(s string) bool {
 
 // add appends a token, and notes what asks for a second look. Of a token of letters the hash is known.
 func (f *Folded) add(kind Kind, gap Gap, p place, hash Hash, letters bool) {
-	f.tokens = append(f.tokens, Token{Kind: kind, Before: gap, Hash: hash, Letters: letters})
-	t := &f.tokens[len(f.tokens)-1]
-	t.Span, t.Disguise = f.span(p.start, p.end)
+	t := f.next()
+	t.Kind, t.Before, t.Hash, t.Letters, t.Word, t.Title, t.Upper = kind, gap, hash, letters, 0, false, false
+	if len(f.anchors) == 0 { // see span
+		t.Span.Start, t.Span.End, t.Disguise = int(p.start), int(p.end), 0
+	} else {
+		t.Span, t.Disguise = f.span(p.start, p.end)
+	}
 	t.Text = f.str(p.start, p.end)
 	if !t.Before.Has(Space) && len(f.tokens) > 1 {
 		p.marks |= joined
@@ -467,6 +478,16 @@ func (f *Folded) add(kind Kind, gap Gap, p place, hash Hash, letters bool) {
 	if f.strange(t, &p) {
 		f.odd++
 	}
+}
+
+// next makes room for a token, all of whose fields are to be set: to put them there one by one is much quicker than to copy a whole token.
+func (f *Folded) next() *Token {
+	n := len(f.tokens)
+	if n == cap(f.tokens) {
+		f.tokens = slices.Grow(f.tokens, 1)
+	}
+	f.tokens = f.tokens[:n+1]
+	return &f.tokens[n]
 }
 
 // trim takes off the star and the ending after a colon that a word was seen to have.
