@@ -41,8 +41,6 @@ type run struct {
 	n    uint16
 }
 
-func (l *Lexicon) of(r run) []hit { return l.hits[r.from : r.from+uint32(r.n)] }
-
 // hit is a term, by way of one of its forms.
 type hit struct {
 	form     string
