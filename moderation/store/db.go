@@ -344,10 +344,8 @@ func (db *DB) commit(group []job) {
 				}
 			}
 		}
-		if p, ok := db.engine.(*postgres); ok {
-			if err := tx.sayWords(p); err != nil {
-				return err
-			}
+		if err := db.engine.beforeCommit(tx, tx.words); err != nil {
+			return err
 		}
 		if _, err := tx.Exec("COMMIT"); err != nil {
 			return err
@@ -361,8 +359,8 @@ func (db *DB) commit(group []job) {
 		}
 		j.done <- results[i]
 	}
-	if p, ok := db.engine.(*postgres); ok && err == nil {
-		p.committed(context.Background(), db.writer.conn, db.writer.written)
+	if err == nil {
+		db.engine.committed(context.Background(), db.writer.conn, db.writer.written)
 		db.writer.written = 0
 	}
 }

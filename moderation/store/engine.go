@@ -40,6 +40,10 @@ type engine interface {
 	snapshot(ctx context.Context, path string) (bool, error)
 	// scrub makes sure that the bytes of deleted rows are gone from the files.
 	scrub(context.Context) error
+	// beforeCommit is called with the words that other processes are to be told.
+	beforeCommit(tx *Tx, words []string) error
+	// committed is called by the writer after each commit, with how many rows and statements were in it.
+	committed(ctx context.Context, writer *sql.Conn, written int)
 	// closing is called when the writer has stopped.
 	closing(*sql.DB)
 }

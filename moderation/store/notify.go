@@ -17,9 +17,8 @@ func (tx *Tx) Notify(word string) {
 	}
 }
 
-// sayWords is called right before the commit.
-func (tx *Tx) sayWords(p *postgres) error {
-	for _, word := range tx.words {
+func (p *postgres) beforeCommit(tx *Tx, words []string) error {
+	for _, word := range words {
 		if _, err := tx.Exec(`SELECT pg_notify($1, $2)`, p.topic(), word); err != nil {
 			return err
 		}

@@ -17,7 +17,10 @@ import (
 )
 
 // sqliteFile is the embedded engine: one file, one process.
-type sqliteFile struct{ path string }
+type sqliteFile struct {
+	path string
+	log  checkpoints
+}
 
 func (f *sqliteFile) name() string { return filepath.Base(f.path) }
 
@@ -54,8 +57,7 @@ const (
 func (f *sqliteFile) dsn(more ...string) string {
 	q := url.Values{}
 	for _, p := range append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
-		"secure_delete(ON)", "temp_store(MEMORY)", writerCache,
-		"wal_autocheckpoint(16384)"}, more...) {
+		"secure_delete(ON)", "temp_store(MEMORY)", writerCache, autoCheckpoint}, more...) {
 		q.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: f.path}).EscapedPath(), RawQuery: q.Encode()}).String()
@@ -225,5 +227,15 @@ func (f *sqliteFile) scrub(ctx context.Context) (err error) {
 	return errors.New("somebody goes on reading: the write-ahead log is not emptied yet")
 }
 
+// beforeCommit has nobody to tell: there are no other processes.
+func (f *sqliteFile) beforeCommit(*Tx, []string) error { return nil }
+
+func (f *sqliteFile) committed(ctx context.Context, writer *sql.Conn, _ int) {
+	f.log.committed(ctx, f, writer)
+}
+
 // closing folds the write-ahead log into the file, so that the file alone can be copied.
-func (f *sqliteFile) closing(write *sql.DB) { _, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)") }
+func (f *sqliteFile) closing(write *sql.DB) {
+	f.log.close()
+	_, _ = write.Exec("PRAGMA wal_checkpoint(TRUNCATE)")
+}
