@@ -253,7 +253,7 @@ func (a *Archive) Receipt(ctx context.Context, record string) (Receipt, error) {
 	r := Receipt{record: record}
 	var platform string
 	var checkpoint string
-	err := a.db.View(ctx, func(tx *store.Tx) error {
+	err := a.db.Look(ctx, func(tx *store.Tx) error {
 		return tx.QueryRow(`SELECT r.leaf, r.platform, r.channel, r.comment_id, r.revision, c.note FROM archive_records r JOIN log_checkpoints c
 			ON c.size = (SELECT max(size) FROM log_checkpoints) AND c.size > r.leaf WHERE r.record_id = $1`, record).
 			Scan(&r.leaf, &platform, &r.ref.Channel, &r.ref.Comment, &r.revision, &checkpoint)

@@ -50,7 +50,7 @@ func (w *world) outbox() (did bool) {
 			return
 		}
 		j, m := jobs[w.pick("job", len(jobs))], w.m
-		if !m.outbox.begin(j) {
+		if begun, _ := m.outbox.begin(j); !begun {
 			return
 		}
 		if w.depth == 1 {

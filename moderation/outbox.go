@@ -22,6 +22,9 @@ import (
 // perChannel is how many things are done on one channel at a time.
 const perChannel = 4
 
+// mostRead is how many jobs of a kind are read at a time: those beyond what a channel can begin are begun when it has a place again.
+const mostRead = 4 * perChannel
+
 // jobTimeout bounds one attempt, the wait for pictures included.
 const jobTimeout = 90 * time.Second
 
@@ -81,6 +84,8 @@ func (w *walk) enqueue(d *decision, action, argument string, after time.Duration
 type dispatcher struct {
 	m    *Moderator
 	wake chan struct{}
+	// freed is told when a job has ended, and with it a place on its channel is free.
+	freed chan struct{}
 
 	mu     sync.Mutex
 	busy   map[string]bool // what is being worked on: see job.key
@@ -89,12 +94,14 @@ type dispatcher struct {
 }
 
 func newDispatcher(m *Moderator) *dispatcher {
-	return &dispatcher{m: m, wake: make(chan struct{}, 1), busy: map[string]bool{}, load: map[string]int{}, paused: map[line]Pause{}}
+	return &dispatcher{m: m, wake: make(chan struct{}, 1), freed: make(chan struct{}, 1), busy: map[string]bool{}, load: map[string]int{}, paused: map[line]Pause{}}
 }
 
-func (d *dispatcher) wakeUp() {
+func (d *dispatcher) wakeUp() { poke(d.wake) }
+
+func poke(c chan<- struct{}) {
 	select {
-	case d.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -108,25 +115,43 @@ func (d *dispatcher) run(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			d.m.log.Error("outbox: cannot read what waits", zap.Error(err))
 		}
-		for _, j := range jobs {
-			if !d.begin(j) {
-				continue
-			}
-			wg.Go(func() {
-				defer d.end(j)
-				d.do(context.WithoutCancel(ctx), j)
-			})
-		}
+		jobs, _ = d.start(ctx, &wg, jobs)
 		pause := time.Second
 		if !next.IsZero() {
 			pause = min(pause, max(next.Sub(d.m.now()), time.Millisecond))
 		}
-		select {
-		case <-d.wake:
-		case <-time.After(pause):
-		case <-ctx.Done():
+		for again := false; !again; {
+			select {
+			case <-d.wake:
+				again = true
+			case <-d.freed:
+				var began bool
+				jobs, began = d.start(ctx, &wg, jobs) // what was read before is begun as places come free; then it is read again
+				again = !began
+			case <-time.After(pause):
+				again = true
+			case <-ctx.Done():
+				return
+			}
 		}
 	}
+}
+
+// start begins what may be begun of jobs, and returns those for which there was no place yet.
+func (d *dispatcher) start(ctx context.Context, wg *sync.WaitGroup, jobs []job) (rest []job, began bool) {
+	for _, j := range jobs {
+		switch begun, full := d.begin(j); {
+		case begun:
+			began = true
+			wg.Go(func() {
+				defer d.end(j)
+				d.do(context.WithoutCancel(ctx), j)
+			})
+		case full:
+			rest = append(rest, j)
+		}
+	}
+	return rest, began
 }
 
 // due returns the jobs that may be begun now, the gravest first, and when the next will be. Of several for one comment only the oldest
@@ -172,7 +197,7 @@ func gravest(tx *store.Tx, jobs []job, channel, action string, now time.Time) ([
 	rows, err := tx.Query(`SELECT id, comment, decision, record_id, revision, argument, attempts, error LIKE $4 || '%', since, priority FROM outbox o
 		WHERE state = 'waiting' AND channel = $1 AND action = $2 AND not_before <= $3 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e
 		WHERE e.comment = o.comment AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))
-		ORDER BY priority DESC, id LIMIT `+strconv.Itoa(2*perChannel), channel, action, now, unknownOutcome)
+		ORDER BY priority DESC, id LIMIT `+strconv.Itoa(mostRead), channel, action, now, unknownOutcome)
 	if err != nil {
 		return jobs, err
 	}
@@ -214,15 +239,15 @@ func (d *dispatcher) mayNow(channel, action string) bool {
 }
 
 // begin reserves a job, unless its comment is being worked on, its channel is full, or the channel wants no calls.
-func (d *dispatcher) begin(j job) bool {
+func (d *dispatcher) begin(j job) (begun, full bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.busy[j.key()] || !d.mayNow(j.channel, j.action) {
-		return false
+		return false, !d.busy[j.key()] && d.load[j.channel] >= perChannel
 	}
 	d.busy[j.key()] = true
 	d.load[j.channel]++
-	return true
+	return true, false
 }
 
 func (d *dispatcher) end(j job) {
@@ -230,7 +255,7 @@ func (d *dispatcher) end(j job) {
 	delete(d.busy, j.key())
 	d.load[j.channel]--
 	d.mu.Unlock()
-	d.wakeUp()
+	poke(d.freed)
 }
 
 // working tells whether something is being done with a comment at this moment.
@@ -272,14 +297,14 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 // What can't be undone takes the writer's turn to ask. Whoever takes it back in time has then done so before us; whoever comes after us
 // is told that it is too late. A snapshot could be older than an undo that is being committed.
 func (m *Moderator) stillWaiting(ctx context.Context, j job) (bool, error) {
-	look := m.db.View
+	look := m.db.Look
 	switch j.action {
 	case "delete", "block", "reply", "private-reply", "mute", "report":
 		look = m.db.Update
 	}
 	var n int
 	err := look(ctx, func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE id = $1 AND state = 'waiting'`, j.id).Scan(&n)
+		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE id = $1 AND state = 'waiting' AND not_before <= $2`, j.id, m.now()).Scan(&n)
 	})
 	return n == 1, err
 }
@@ -321,7 +346,7 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return closePost(ctx, adapter, j)
 	}
 	var c *comment
-	err := m.db.View(ctx, func(tx *store.Tx) (err error) { c, err = loadID(tx, j.comment); return err })
+	err := m.db.Look(ctx, func(tx *store.Tx) (err error) { c, err = loadID(tx, j.comment); return err })
 	if err != nil {
 		return outcome{err: err}
 	}

@@ -54,6 +54,8 @@ type Tx struct {
 	// failed is why rows could not be written: nothing more is asked.
 	failed error
 	kept   map[any]any
+	// once is true where one question may be asked, asked when it was.
+	once, asked bool
 }
 
 // session is a connection with the statements that were prepared on it: to parse SQL anew costs more than to run it.
@@ -422,6 +424,13 @@ func Kept[T any](tx *Tx, key any) *T {
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	return db.look(ctx, fn, false)
+}
+
+// Look is View for an fn that asks one question, which needs no transaction around it. What it asks beyond that fails.
+func (db *DB) Look(ctx context.Context, fn func(*Tx) error) error { return db.look(ctx, fn, true) }
+
+func (db *DB) look(ctx context.Context, fn func(*Tx) error, once bool) error {
 	select {
 	case <-db.free:
 	case <-db.done:
@@ -431,9 +440,13 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	}
 	s := db.take()
 	defer db.giveBack(s)
-	tx := &Tx{ctx: ctx, s: s, engine: db.engine}
+	tx := &Tx{ctx: ctx, s: s, engine: db.engine, once: once}
 	if err := s.renew(context.WithoutCancel(ctx), db.engine); err != nil {
 		return fmt.Errorf("store: view: %w", err)
+	}
+	if once {
+		defer s.forget() // nothing is written here
+		return fn(tx)
 	}
 	// Told of a cancelled ctx, the driver says that BEGIN failed when it did not, and the connection would be stuck in a
 	// transaction that nobody ends: every View that gets it later would fail. So only what fn reads can be cancelled.

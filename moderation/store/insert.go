@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -82,8 +83,18 @@ func (tx *Tx) insert(t *Table, r row) {
 	s.waits = true
 }
 
-// flush writes the rows that wait.
+// errOnce says that a second question was asked where there may be one.
+var errOnce = errors.New("store: one question may be asked here")
+
+// flush writes the rows that wait, before something else is asked.
 func (tx *Tx) flush() error {
+	if tx.once {
+		if tx.asked {
+			return errOnce
+		}
+		tx.asked = true
+		return nil
+	}
 	s := tx.s
 	if tx.failed != nil || !s.waits {
 		return tx.failed

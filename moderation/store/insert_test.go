@@ -142,6 +142,29 @@ func TestAViewInsertsNothing(t *testing.T) {
 	}
 }
 
+func TestALookIsOneQuestion(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	for i := range 20 { // of every session
+		err := db.Look(ctx, func(tx *store.Tx) error {
+			parent(tx, 1)
+			var n int
+			if err := tx.QueryRow(`SELECT count(*) FROM comments`).Scan(&n); err != nil || n != 0 {
+				t.Errorf("%d rows, %v", n, err)
+			}
+			return tx.QueryRow(`SELECT count(*) FROM comments`).Scan(&n)
+		})
+		if err == nil {
+			t.Error("a second question is answered")
+		}
+		if err := db.Look(ctx, func(tx *store.Tx) error { return insert(tx, fmt.Sprint("looking", i)) }); err == nil {
+			t.Error("a look wrote", i)
+		}
+	}
+	if n := count(t, db); n != 0 {
+		t.Errorf("%d rows", n)
+	}
+}
+
 func TestEachOfAList(t *testing.T) {
 	db := open(t)
 	err := db.Update(context.Background(), func(tx *store.Tx) error {

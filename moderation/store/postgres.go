@@ -53,10 +53,14 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 	config.RuntimeParams["synchronous_commit"] = "on"
 	config.RuntimeParams["timezone"] = "UTC"
 	config.RuntimeParams["jit"] = "off" // to compile a query takes longer than to answer any of ours
-	read = stdlib.OpenDB(*config)
-	// All that the writer asks has an index. A plan from when a table was small reads it whole, and PostgreSQL keeps to it while a storm fills the table.
+	// What the path and the pages ask has an index. A plan from when a table was small reads it whole, and PostgreSQL keeps to it while a storm fills
+	// the table.
 	config.RuntimeParams["enable_seqscan"] = "off"
-	// And since each is asked again and again, none is planned anew: of a list PostgreSQL expects ten values, and for one would plan each time.
+	reading := config.Copy()
+	reading.RuntimeParams["default_transaction_read_only"] = "on"
+	read = stdlib.OpenDB(*reading)
+	// Since the writer asks the same again and again, none of it is planned anew: of a list PostgreSQL expects ten values, and for one would
+	// plan each time.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
 	write = stdlib.OpenDB(*config)
 	write.SetMaxOpenConns(1)
