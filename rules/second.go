@@ -256,7 +256,7 @@ func (w *weighing) secondAlarm() {
 // wants to know "Hur svårt kan det vara?". From surelyAsks on it takes a comment for one that asks though no pattern found a question in it and
 // there is no question mark; with the mark the reader's own threshold is enough. All were chosen on what a model said of writers whom it had
 // not read: 822 of 894 questions went where they belong (by patterns alone 787), and 11,227 of 11,694 other comments nowhere (11,086).
-const hardlyAsks, hardlyAsksUnmarked, surelyAsks = 0.004, 0.04, 0.2
+const hardlyAsks, hardlyAsksUnmarked, surelyAsks = 0.0025, 0.04, 0.2
 
 // route says where the comment belongs as a question. Patterns say where; the reader keeps from there what hardly asks at all, and where no
 // pattern matched but some word of how people ask stands beside a route's topic, it may say that this is a question too. A route
