@@ -28,11 +28,11 @@ type knownTable struct {
 	// words has a row for each known word: the sum of its n-grams, of itself, and of itself after nothing but a space. Those of violates,
 	// which is asked of every comment, stand in knownWord.
 	words []int16
-	// signs has a row for each class, and pairs one for each class after each: those of a class lie side by side, so that the
+	// signs has a row for each class, and pairs one for each class before each: those before a class lie side by side, so that the
 	// processor's cache has room for what a comment asks for.
 	signs, pairs []int8
-	// quads is pairs for a table of at most four rows: a row's weights and 128 in a byte each, so that all are added at once.
-	quads []uint32
+	// duos is pairs for a table of at most two rows: a row's weights and 128 in a byte each, so that both are added at once.
+	duos []uint16
 }
 
 // spaced stands for a gap with nothing but a space in it, or nothing at all.
@@ -82,18 +82,18 @@ func (t *knownTable) know(i int, h uint32, grams []uint32) {
 
 // pair works out the classes in their order.
 func (t *knownTable) pair(signs []uint32) {
-	for _, x := range signs {
-		for _, y := range signs {
+	for _, y := range signs {
+		for _, x := range signs {
 			row := t.at(pairFeature(x, y))
-			if len(row) == 1 || len(row) > 4 {
+			if len(row) > 2 {
 				t.pairs = append(t.pairs, row...)
 				continue
 			}
-			quad := uint32(0)
+			duo := uint16(0)
 			for c, w := range row {
-				quad |= uint32(int(w)+128) << (8 * c)
+				duo |= uint16(int(w)+128) << (8 * c)
 			}
-			t.quads = append(t.quads, quad)
+			t.duos = append(t.duos, duo)
 		}
 	}
 }
@@ -113,81 +113,92 @@ var pairWeights = func() (w [mostSigns + 1][mostSigns + 1]float32) {
 func (t *knownTable) ordered(o *Order, sums []int32, scale float64, logits []float64) {
 	var floats [maxCategories]float32
 	n := scale * scale
+	var room [reach*mostSigns + 1]uint32
+	begin := 0 // of the sentence
 	for i := 1; i < len(o.ends); i++ {
-		b := o.of(i)
-		if len(b) == 0 {
+		if o.sentences[i] != o.sentences[i-1] {
+			begin = i
+		}
+		from, b := max(begin, i-reach), o.of(i)
+		if len(b) == 0 || from == i {
 			continue
 		}
-		for j := i - 1; j >= max(0, i-reach) && o.sentences[j] == o.sentences[i]; j-- {
-			a := o.of(j)
-			if len(a) == 0 {
-				continue
-			}
-			n += ofPairs * ofPairs
-			weight := pairWeights[len(a)][len(b)]
-			switch {
-			case len(sums) == 1:
-				floats[0] += weight * float32(t.onePairs(a, b))
-			case t.quads != nil:
-				quads := t.addQuads(a, b)
-				for c := range sums {
-					floats[c] += weight * float32(quads[c])
-				}
-			default:
+		if t.duos != nil {
+			n = t.before(o, from, i, &room, &floats, n)
+			continue
+		}
+		for j := i - 1; j >= from; j-- {
+			if a := o.of(j); len(a) > 0 {
 				var some [maxCategories]int32
 				t.addPairs(a, b, some[:len(sums)])
 				for c := range sums {
-					floats[c] += weight * float32(some[c])
+					floats[c] += pairWeights[len(a)][len(b)] * float32(some[c])
 				}
+				n += ofPairs * ofPairs
 			}
 		}
 	}
 	t.logits(sums, floats[:], n, logits)
 }
 
-// onePairs is [table.addPairs] for a table of one row and classes by number.
-func (t *knownTable) onePairs(a, b []uint32) (sum int32) {
-	n := len(t.signs)
-	for _, x := range a {
-		after := t.pairs[int(x)*n:][:n]
-		for _, y := range b {
-			sum += int32(after[y])
+// before adds to floats what the classes of the tokens from the one up to token i say before those of token i, and returns the
+// sum of squares with theirs. All the classes before are gone through at once, for each class of token i: to go through those of one token after another, of
+// which there are few, would be to guess wrong at each where they end. A sum has two weights, in 16 bits each, where mostSigns by mostSigns
+// have just room; what is carried from one to the other in the running sums goes out again where two are subtracted.
+func (t *knownTable) before(o *Order, from, i int, room *[reach*mostSigns + 1]uint32, floats *[maxCategories]float32, squares float64) float64 {
+	first := int32(0)
+	if from > 0 {
+		first = o.ends[from-1]
+	}
+	signs, b := o.signs[first:o.ends[i-1]], o.of(i)
+	sums := room[:len(signs)+1] // running: sums[k] is of signs[:k]
+	each, n := sums[1:], len(t.signs)/len(t.bias)
+	clear(each)
+	for _, y := range b {
+		row := t.duos[int(y)*n:][:n]
+		for k, x := range signs {
+			duo := uint32(row[x])
+			each[k] += duo&0xFF | duo&0xFF00<<8
 		}
 	}
-	return sum
+	sum := uint32(0)
+	for k, x := range each {
+		sum += x
+		each[k] = sum
+	}
+	end := o.ends[i-1]
+	for j := i - 1; j >= from; j-- {
+		start := first
+		if j > from {
+			start = o.ends[j-1]
+		}
+		if a := end - start; a > 0 {
+			duo := sums[end-first] - sums[start-first]
+			zero, weight := 128*a*int32(len(b)), pairWeights[a][len(b)]
+			floats[0] += weight * float32(int32(duo&0xFFFF)-zero)
+			floats[1] += weight * float32(int32(duo>>16)-zero)
+			squares += ofPairs * ofPairs
+		}
+		end = start
+	}
+	return squares
 }
+
+// No more than 256 weights of a byte each may be added in 16 bits.
+const _ = uint(256 - mostSigns*mostSigns)
 
 // addPairs is [table.addPairs] for classes by number.
 func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
-	n, rows := len(t.signs), len(sums)
-	for _, x := range a {
-		after := t.pairs[int(x)*n:][:n]
-		for _, y := range b {
-			for c, w := range after[int(y)*rows:][:rows] {
+	n, rows := len(t.signs)/len(sums), len(sums)
+	for _, y := range b {
+		before := t.pairs[int(y)*n*rows:][:n*rows]
+		for _, x := range a {
+			for c, w := range before[int(x)*rows:][:rows] {
 				sums[c] += int32(w)
 			}
 		}
 	}
 }
-
-// addQuads is addPairs for quads: it adds their bytes two in each half of a word, where mostSigns by mostSigns of them have just room in 16
-// bits each.
-func (t *knownTable) addQuads(a, b []uint32) [4]int32 {
-	n := len(t.signs) / len(t.bias)
-	var even, odd uint32
-	for _, x := range a {
-		after := t.quads[int(x)*n:][:n]
-		for _, y := range b {
-			q := after[y]
-			even, odd = even+q&0x00FF00FF, odd+q>>8&0x00FF00FF
-		}
-	}
-	zero := int32(128 * len(a) * len(b))
-	return [4]int32{int32(even&0xFFFF) - zero, int32(odd&0xFFFF) - zero, int32(even>>16) - zero, int32(odd>>16) - zero}
-}
-
-// No more than 256 weights of a byte each may be added in 16 bits.
-const _ = uint(256 - mostSigns*mostSigns)
 
 // at is the row of weights of a feature.
 func (t *table) at(x uint32) []int8 {
