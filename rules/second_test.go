@@ -270,3 +270,37 @@ func TestSecondReaderTellsWhoAsks(t *testing.T) {
 		t.Errorf("%d questions are routed; by patterns alone %d", with.RouteRight.N, alone.RouteRight.N)
 	}
 }
+
+// TestKnownSaysWhatTheModelSays: what is worked out of words and classes beforehand changes nothing, to the last bit.
+func TestKnownSaysWhatTheModelSays(t *testing.T) {
+	p := mustDefault(t)
+	m, err := learn.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.pool.Get().(*scratch)
+	defer p.pool.Put(s)
+	k := p.second.model
+	for _, c := range devTexts(t) {
+		p.read(s, c)
+		classes, signs := p.second.classesOf(&s.lattice.all, nil), p.second.signsOf(&s.lattice.all)
+		var o, signed learn.Order
+		p.second.orderOf(&s.lattice, &o)
+		p.second.orderOf(&s.lattice, &signed)
+		signed.Sign(p.second.signs)
+		if got, want := k.Violates(&s.folded, classes), m.Violates(&s.folded, signs); got != want {
+			t.Errorf("%q violates: %v, the model says %v", c, got, want)
+		}
+		if got, want := k.Closer(&s.folded, classes, &o), m.Closer(&s.folded, signs, &signed); got != want {
+			t.Errorf("%q more closely: %v, the model says %v", c, got, want)
+		}
+		likely, asks, serious := k.Is(&s.folded, classes, &o)
+		if wantLikely, wantAsks, wantSerious := m.Is(&s.folded, signs, &signed); likely != wantLikely || asks != wantAsks || serious != wantSerious {
+			t.Errorf("%q is: %v, %t, %t; the model says %v, %t, %t", c, likely, asks, serious, wantLikely, wantAsks, wantSerious)
+		}
+		got, share := k.Category(&s.folded, classes)
+		if want, wantShare := m.Category(&s.folded, signs); got != want || share != wantShare {
+			t.Errorf("%q: %s with %v, the model says %s with %v", c, got, share, want, wantShare)
+		}
+	}
+}
