@@ -50,7 +50,7 @@ func (w *world) process() *Moderator {
 
 // mayStop draws whether the process is stopped here.
 func (w *world) mayStop() bool {
-	return !w.alone && !w.quiet && w.depth == 1 && w.pick("stop", 12) == 11
+	return !w.alone && !w.quiet && w.depth == 1 && w.pick("stop", 6) == 5
 }
 
 // stop stops the process that works for so long that its channel is with another, which does a thing or two there. It tells whether it did. The
@@ -67,7 +67,7 @@ func (w *world) stop() bool {
 	}
 	stopped.leases.mu.Unlock()
 	w.m = w.process()
-	for range w.pick("others", 5) {
+	for range w.pick("others", 4) {
 		switch w.pick("other", 6) {
 		case 0, 1:
 			w.outbox()

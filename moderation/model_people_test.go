@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -47,6 +49,9 @@ func (w *world) outbox() (did bool) {
 		w.must(err, "due")
 		jobs = w.ours(jobs)
 		if len(jobs) == 0 {
+			if !w.quiet && w.depth == 1 && w.pick("wait", 2) == 1 {
+				w.tick(11 * time.Second) // what may be taken back waits no longer
+			}
 			return
 		}
 		j, m := jobs[w.pick("job", len(jobs))], w.m
@@ -110,7 +115,7 @@ func (w *world) rows() (rows []row) {
 	return rows
 }
 
-var peoplesActions = []Action{Allow, Hide, Restore, Delete, Block, Escalate, Route, Opinion, Reply, Mute, Report}
+var peoplesActions = []Action{Allow, Hide, Restore, Allow, Reply, Hide, Delete, Block, Escalate, Route, Opinion, Mute, Report}
 
 // decide lets a person decide on a comment as the books have it.
 func (w *world) decide() {
@@ -118,6 +123,7 @@ func (w *world) decide() {
 	if len(rows) == 0 {
 		return
 	}
+	slices.Reverse(rows) // mostly what came last
 	c := rows[w.pick("which", len(rows))]
 	w.serial++
 	r := Resolution{Comment: c.id, Revision: c.revision, Action: peoplesActions[w.pick("action", len(peoplesActions))], By: []string{"anna", "bea"}[w.pick("who", 2)],

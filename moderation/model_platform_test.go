@@ -98,7 +98,7 @@ func (w *world) colleague() {
 	c.Hidden = !c.Hidden
 	kind := platforms.Restored
 	if c.Hidden {
-		kind = platforms.Hidden
+		kind, c.byColleague = platforms.Hidden, true
 	}
 	w.happened(c, kind, false)
 }
@@ -213,7 +213,7 @@ func (w *world) call(ctx context.Context, name, id, deed string, does func(c *ci
 	d.times++
 	w.goesOn()
 	if fault == nil && ctx.Err() != nil {
-		fault = ctx.Err()
+		fault, c.lost = ctx.Err(), true // who was cut off writes nothing down
 	}
 	if w.burn() || fault != nil {
 		d.lost++
@@ -231,7 +231,7 @@ func (w *world) fault() error {
 	switch w.weather {
 	case 1:
 		switch w.pick("fault", 8) {
-		case 5:
+		case 3, 4, 5:
 			return errLost
 		case 6:
 			return &platforms.RetryAfterError{At: w.clock.Add(30 * time.Second), Err: errors.New("throttled")}

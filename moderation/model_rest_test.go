@@ -235,15 +235,17 @@ func (w *world) decided() {
 		mismatch := s.action == Delete || c.Hidden && (s.action == Allow || s.action == Restore || s.action == Route) ||
 			!c.Hidden && (s.action == Hide || s.action == Block)
 		switch {
+		case s.by == "platform" && s.action == Hide && !c.byColleague:
+			fail("taken for a colleague's hide")
 		case r.revision != "" && s.id == 0 && !c.Hidden:
 			fail("undecided")
 		case asks && !open:
 			fail("waits for a person, and is in no queue")
 		case mismatch && !open:
 			fail("stands otherwise than decided, and is in no queue")
-		case open && s.why != Failed && !asks && !mismatch && s.dead == 0 && s.by != "bot" && (s.why != Escalation || s.earlierEscalated == 0):
-			fail("decided, and still in the queue")
-		case open && s.why != Failed && !asks && !mismatch && s.dead == 0 && s.action == Allow && s.earlierEscalated == 0:
+		case open && s.why != Failed && s.why != EditedWhy && !asks && !mismatch && s.dead == 0 && s.by != "bot" && (s.why != Escalation || s.earlierEscalated == 0):
+			fail("decided, and still in the queue") // save what an undone answer gave back: it may have been answered elsewhere meanwhile
+		case open && s.why != Failed && s.why != OpinionWhy && !asks && !mismatch && s.dead == 0 && s.action == Allow && s.earlierEscalated == 0:
 			fail("allowed, and still in the queue")
 		case open && s.why != Failed && !asks && !mismatch && s.dead == 0 && s.action == Hide && s.why != BlockWhy && s.earlierEscalated == 0:
 			fail("hidden, and still in the queue")

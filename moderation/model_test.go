@@ -5,7 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -29,6 +32,14 @@ import (
 // A crash is a fuse that burns down at commits and calls: when it is out, nothing more is committed or called, the Moderator is thrown
 // away, and another begins on the same books. Longer, and another way each time:
 // go test ./moderation -run Model -rapid.checks 5000 -rapid.seed 0.
+//
+// Bugs that were planted to see whether it tells (2026-11-22), each by itself. Found at the default number of checks: a hide with no record, or
+// with an older one's; the record in the next transaction; a row settled before the platform answers; a batch's foreseen verdict, or one that
+// other facts would change; an edit judged as the old words; a removed comment, or one that people have decided, left in the queue; an undo or
+// an Allow that leaves a waiting hide; a lease not looked at before the call, or that never runs out; a judgement without the fence; express
+// before what waits in the inbox, or a 200 for what is kept nowhere; a leaf's place taken twice; a quota not kept; stale words hidden; older
+// words taken for newer; a dead letter that nobody is told of. Not found at it: an answer sent twice, an edit told twice and decided twice by
+// express, a late hide that is not turned back, an undo that gives back nothing of what was called off, a fallen rule's foreseen hide.
 
 // Words whose verdicts no policy should ever change, and what the bot may at most do with them.
 var modelWords = []struct {
@@ -44,10 +55,16 @@ var modelWords = []struct {
 	{"Bussen var sen igen, tredje dagen i rad.", true},
 }
 
-// modelDefaults makes the test as long as make test can afford, and the same each time, unless the command line says otherwise.
-func modelDefaults(t *testing.T, checks string) {
+// onTheCommandLine is what was set there, and not by a test since.
+var onTheCommandLine = sync.OnceValue(func() map[string]bool {
 	set := map[string]bool{}
 	flag.Visit(func(f *flag.Flag) { set[f.Name] = true })
+	return set
+})
+
+// modelDefaults makes the test as long as make test can afford, and the same each time, unless the command line says otherwise.
+func modelDefaults(t *testing.T, checks string) {
+	set := onTheCommandLine()
 	for name, value := range map[string]string{"rapid.checks": checks, "rapid.seed": "1", "rapid.nofailfile": "true", "rapid.steps": "40", "rapid.shrinktime": "20s"} {
 		if set[name] {
 			continue
@@ -86,7 +103,7 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		n++
 		w = newWorld(rt, fmt.Sprintf("c%d", n), db, records, policies)
-		rt.Repeat(map[string]func(*rapid.T){
+		rt.Repeat(w.some(map[string]func(*rapid.T){
 			"":          func(*rapid.T) { w.always() },
 			"write":     func(*rapid.T) { w.write() },
 			"edit":      func(*rapid.T) { w.edit() },
@@ -113,13 +130,23 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 			"post":      func(*rapid.T) { w.closePost() },
 			"node":      func(*rapid.T) { w.restart() },
 			"rest":      func(*rapid.T) { w.rest() },
-		})
+		}))
 		w.rest()
 	})
 	report, err := records.Verify(ctx, nil)
 	if err != nil || !report.OK() {
 		t.Errorf("the archive does not verify: %v %v", err, report.Problems)
 	}
+}
+
+// some leaves out some of what may happen, other things in each world: what happens less often elsewhere then happens more.
+func (w *world) some(actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		if name != "" && w.pick("without "+name, 3) == 2 {
+			delete(actions, name)
+		}
+	}
+	return actions
 }
 
 // modelPolicies are the built-in one, and one that knows nothing but insults.
@@ -150,9 +177,10 @@ type crashed struct{}
 // citizen is a comment as the platform has it.
 type citizen struct {
 	platforms.Comment
-	gone    bool
-	byUs    bool         // gone by our deletion
-	changed [2]time.Time // when its words changed last, and whether it is seen
+	gone        bool
+	byUs        bool         // gone by our deletion
+	byColleague bool         // hidden, at some time, in the platform's own tools
+	changed     [2]time.Time // when its words changed last, and whether it is seen
 	// lost tells that the platform told nobody of something; only a full reading finds it. unsure tells that two things happened within a
 	// second, whose order its clock does not show.
 	lost   bool

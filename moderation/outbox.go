@@ -550,6 +550,9 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 // allowed. What was doubtful in words that it no longer says is asked no more, either.
 func (w *walk) seenAgain(c *comment) error {
 	d, err := w.decisionOn(c)
+	if err == nil && d.action.removes() { // edited back, before it was seen, to what was to be hidden
+		return w.cameBack(c)
+	}
 	if err != nil || d.action != Allow && d.action != Restore && d.action != Route {
 		return err
 	}

@@ -521,7 +521,7 @@ func (w *walk) asks(d *decision) (Why, error) {
 		return Escalation, nil
 	case d.action == Opinion:
 		return OpinionWhy, nil
-	case d.action == Flag, d.action.removes() && !hidden && !removing:
+	case d.action == Flag, d.action.removes() && (!hidden || d.action == Delete) && !removing:
 		return Doubt, nil
 	case !d.action.removes() && hidden:
 		return EditedWhy, nil
@@ -616,7 +616,15 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 	}
 	c.state, c.stateAt, c.stateBy = want, e.At, "platform"
 	ofTheseWords := !e.At.Truncate(time.Second).Before(c.revisedAt.Truncate(time.Second))
-	if want == Standing && !ofTheseWords { // what it says now nobody has let stand
+	late := false
+	if want == Hidden {
+		var err error
+		if late, err = w.calledOff(c); err != nil {
+			return err
+		}
+	}
+	// What it says now nobody has let stand; or it was a hide of ours that came late, as likely as a colleague's.
+	if want == Standing && !ofTheseWords || late {
 		if err := w.save(c); err != nil {
 			return err
 		}
@@ -686,6 +694,18 @@ func (w *walk) acted(c *comment, action string, at time.Time) (bool, error) {
 		OR state = 'done' AND result IN ('done', 'already') AND settled_at >= $3 OR state = 'cancelled' AND settled_at >= $3 AND $4 = 1)`,
 		c.id, action, since, w.m.outbox.working(c.id), w.now).Scan(&n)
 	return n > 0, err
+}
+
+// calledOff tells whether people have let the comment stand while a hide of ours waited or was under way, whose answer may have been lost with
+// the process that waited for it.
+func (w *walk) calledOff(c *comment) (bool, error) {
+	n, err := howMany(w.tx, `SELECT count(*) FROM outbox WHERE comment = $1 AND revision = $2 AND action = 'hide' AND state = 'cancelled' AND settled_at >= $3`,
+		c.id, c.revision, w.now.Add(-time.Hour))
+	if err != nil || n == 0 {
+		return false, err
+	}
+	d, err := w.decisionOn(c)
+	return err == nil && d.id != 0 && !d.action.removes(), err
 }
 
 // underWay tells whether the outbox is about to change how the comment stands.

@@ -14,7 +14,7 @@ import (
 // only, and only with a receipt; a receipt may be made in package archive only.
 func TestThereIsOneRoadToARemoval(t *testing.T) {
 	program, err := packages.Load(&packages.Config{Dir: "..", Mode: packages.NeedName | packages.NeedFiles | packages.NeedSyntax | packages.NeedTypes |
-		packages.NeedTypesInfo | packages.NeedImports | packages.NeedDeps}, "takhojd/...")
+		packages.NeedTypesInfo | packages.NeedImports}, "takhojd/...")
 	if err != nil {
 		t.Fatal(err)
 	}

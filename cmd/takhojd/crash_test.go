@@ -26,6 +26,7 @@ import (
 	"takhojd/moderation/store"
 	"takhojd/platforms"
 	"takhojd/platforms/platformtest"
+	"takhojd/rules"
 )
 
 // The test binary is the program itself when it is told so: processes that can be killed, under the race detector, without a
@@ -178,6 +179,31 @@ func setScene(t *testing.T, data string, rate float64, faults platformtest.Fault
 	return s
 }
 
+// judgeQuickly lets the bot judge by a policy that hides whoever says "inte", as one in five does: it is read in a moment, and the built-in
+// one, under the race detector, takes most of the time of a process that is killed again and again.
+func (s *scene) judgeQuickly() {
+	s.t.Helper()
+	var b strings.Builder
+	b.WriteString("policy: {name: Prov, source: prov, reviewed: 2026-01-01, hide_quota: 1000, strikes: {limit: 3, window: 90d}, repeat: {window: 7d, doubtful: 2, clear: 4}}\ncategories:\n")
+	for _, c := range rules.Categories() {
+		fmt.Fprintf(&b, "  - id: %s\n    title: {sv: %[1]s, en: %[1]s}\n    published: {sv: %[1]s, en: %[1]s}\n    explanation: {sv: %[1]s, en: %[1]s}\n"+
+			"    clear: hide\n    doubtful: flag\n    thresholds: {clear: 0.8, doubtful: 0.4}\n    severity: 50\n    escalate: false\n    retention: removed\n    target: 0.9\n", c)
+		if c == rules.Insult {
+			b.WriteString("    rules:\n      - {id: insult/inte, description: {sv: inte, en: inte}, mode: hide, score: 0.9, find: [inte]}\n")
+		}
+	}
+	config, err := os.ReadFile(s.config)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(filepath.Dir(s.config), "policy.yaml"), []byte(b.String()), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(s.config, append([]byte("policy: policy.yaml\n"), config...), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func (s *scene) state() (platformtest.State, error) {
 	var state platformtest.State
 	response, err := http.Get(s.platform + "/state")
@@ -323,6 +349,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes most of a minute")
 	}
+	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		kills  int
@@ -336,6 +363,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := setScene(t, filepath.Join(t.TempDir(), "data"), 12, c.faults)
+			s.judgeQuickly()
 			chance := rand.New(rand.NewPCG(1, 2))
 			for range c.kills {
 				p, _ := startProcess(t, `"listening"`, "serve", "--config", s.config)

@@ -383,6 +383,7 @@ func (b *bugged) spoil() {
 // TestNothingPrivateIsEverWritten connects, runs, fails and examines a bot of all four platforms, at debug level, and reads every word that it
 // has written: no secret, no comment, no author's name and nothing that anybody typed.
 func TestNothingPrivateIsEverWritten(t *testing.T) {
+	t.Parallel() // beside TestKillAtAnyMoment: both wait for processes
 	b := newBugged(t)
 	if code, _, errs := do(t, "losenord "+mark+"\n", "user", "add", "anna", "--role", "admin", "--config", b.config, "--password-stdin"); code != 0 {
 		t.Fatal(errs)
