@@ -33,7 +33,8 @@ import (
 // away, and another begins on the same books. Longer, and another way each time:
 // go test ./moderation -run Model -rapid.checks 5000 -rapid.seed 0.
 //
-// Bugs that were planted to see whether it tells (2026-11-22), each by itself. Found at the default number of checks: a hide with no record, or
+// Bugs that were planted to see whether it tells (2026-11-22), each by itself, some before the draws were last changed. Found at the default
+// number of checks: a hide with no record, or
 // with an older one's; the record in the next transaction; a row settled before the platform answers; a batch's foreseen verdict, or one that
 // other facts would change; an edit judged as the old words; a removed comment, or one that people have decided, left in the queue; an undo or
 // an Allow that leaves a waiting hide; a lease not looked at before the call, or that never runs out; a judgement without the fence; express
