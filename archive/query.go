@@ -197,7 +197,16 @@ func (s *search) before(leaf int64) string {
 	return "(r.decided_at, r.leaf) < ((SELECT b.decided_at FROM archive_records b WHERE b.leaf <= " + at + " ORDER BY b.leaf DESC LIMIT 1), " + at + ")"
 }
 
-// leaves writes the search for the first leaves of the list, up to a limit; or for any of them, which is enough to count.
+// order is that of the list, by the names of a leaf and of the time of its decision.
+func (s *search) order(leaf, decided string) string {
+	if s.byWords() {
+		return " ORDER BY " + leaf + " DESC"
+	}
+	return " ORDER BY " + decided + " DESC, " + leaf + " DESC"
+}
+
+// leaves writes the search for the first leaves of the list, up to a limit; or for any of them, which is enough to count. The first of all arms
+// are found by what their indexes hold: records are read only once it is known which of them are shown.
 func (s *search) leaves(limit int, ordered bool) string {
 	var more string
 	if s.q.Before > 0 && ordered {
@@ -209,18 +218,24 @@ func (s *search) leaves(limit int, ordered bool) string {
 		if more != "" {
 			conditions = append(conditions, more)
 		}
-		order := ""
+		order, decided := "", "0"
 		switch {
 		case ordered && a.words && !s.postgres:
 			order = " ORDER BY w.rowid DESC"
-		case ordered && s.byWords():
-			order = " ORDER BY r.leaf DESC"
 		case ordered:
-			order = " ORDER BY r.decided_at DESC, r.leaf DESC"
+			order = s.order("r.leaf", "r.decided_at")
 		}
-		found[i] = "SELECT leaf FROM (SELECT r.leaf FROM " + a.from + " WHERE " + strings.Join(conditions, " AND ") + order + " LIMIT " + strconv.Itoa(limit) + ") AS arm" + strconv.Itoa(i)
+		if ordered && !s.byWords() {
+			decided = "r.decided_at"
+		}
+		found[i] = "SELECT leaf, decided FROM (SELECT r.leaf, " + decided + " AS decided FROM " + a.from + " WHERE " + strings.Join(conditions, " AND ") + order +
+			" LIMIT " + strconv.Itoa(limit) + ") AS arm" + strconv.Itoa(i)
 	}
-	return strings.Join(found, " UNION ")
+	all := "SELECT leaf FROM (" + strings.Join(found, " UNION ") + ") AS arms"
+	if ordered {
+		all += s.order("leaf", "decided")
+	}
+	return all + " LIMIT " + strconv.Itoa(limit)
 }
 
 // List returns the records that q finds, newest first.
@@ -235,14 +250,10 @@ func (a *Archive) List(ctx context.Context, q Query) ([]Summary, error) {
 		if err := s.plan(tx); err != nil || len(s.arms) == 0 {
 			return err
 		}
-		order := "r.decided_at DESC, r.leaf DESC"
-		if s.byWords() {
-			order = "r.leaf DESC"
-		}
 		rows, err := tx.Query(`SELECT r.leaf, r.record_id, r.platform, r.channel, r.comment_id, r.categories, r.action, r.decided_by,
 			r.author_id, r.author_name, r.posted_at, r.received_at, r.decided_at, e.body
 			FROM (`+s.leaves(limit, true)+`) AS found CROSS JOIN archive_records r CROSS JOIN archive_entries e
-			WHERE r.leaf = found.leaf AND e.leaf = found.leaf ORDER BY `+order+" LIMIT "+strconv.Itoa(limit), s.args...)
+			WHERE r.leaf = found.leaf AND e.leaf = found.leaf`+s.order("r.leaf", "r.decided_at"), s.args...)
 		if err != nil {
 			return err
 		}
@@ -295,7 +306,7 @@ func (a *Archive) Count(ctx context.Context, q Query) (int, error) {
 		if err := s.plan(tx); err != nil || len(s.arms) == 0 {
 			return err
 		}
-		return tx.QueryRow(`SELECT count(*) FROM (SELECT leaf FROM (`+s.leaves(MostCounted+1, false)+`) AS found LIMIT `+strconv.Itoa(MostCounted+1)+`) AS counted`, s.args...).Scan(&n)
+		return tx.QueryRow(`SELECT count(*) FROM (`+s.leaves(MostCounted+1, false)+`) AS counted`, s.args...).Scan(&n)
 	})
 	if err != nil {
 		return 0, fmt.Errorf("archive: count: %w", err)

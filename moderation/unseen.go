@@ -57,11 +57,11 @@ var unseenItems = `SELECT 0, c.id, c.channel, CASE WHEN u.list = 'hidden' THEN c
 // BotHidden lists what the bot hid and no person has looked at since: first what was hidden by a rule that is on trial or has fallen
 // back (see [Item.Why]), then the rest, each newest first.
 func (m *Moderator) BotHidden(ctx context.Context, limit int) ([]Item, error) {
-	newest, err := m.items(ctx, unseenItems+` AND u.list = 'hidden' ORDER BY u.at DESC, u.comment DESC LIMIT `+strconv.Itoa(limit))
-	if err != nil || !slices.ContainsFunc(newest, func(it Item) bool { return it.Why == "" }) && len(newest) == limit {
-		return newest, err // the newest are all of rules on trial: there are none to put before them
-	}
 	leading, err := m.distrusted(ctx, limit)
+	if err != nil || len(leading) == limit {
+		return leading, err
+	}
+	newest, err := m.items(ctx, unseenItems+` AND u.list = 'hidden' ORDER BY u.at DESC, u.comment DESC LIMIT `+strconv.Itoa(limit))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (m *Moderator) distrusted(ctx context.Context, limit int) (found []Item, er
 			}
 		}
 		for _, decision := range newest {
-			it, err := m.scanItem(tx.QueryRow(unseenItems+` AND u.list = 'hidden' AND u.comment = (SELECT comment FROM decisions WHERE id = $1)`, decision).Scan)
+			it, err := m.scanItem(tx.QueryRow(unseenItems+` AND u.list = 'hidden' AND u.decision = $1`, decision).Scan)
 			if err != nil {
 				return err
 			}
@@ -107,8 +107,8 @@ func (m *Moderator) distrusted(ctx context.Context, limit int) (found []Item, er
 
 // newestUnseen puts a rule's unseen hides among those of others, of which the newest are kept: it reads no further than these reach.
 func newestUnseen(tx *store.Tx, rule string, newest []int64, limit int) ([]int64, error) {
-	rows, err := tx.Query(`SELECT h.decision FROM hide_rules h CROSS JOIN decisions d CROSS JOIN unseen u WHERE h.rule = $1 AND h.outcome = ''
-		AND d.id = h.decision AND u.comment = d.comment AND u.decision = d.id AND u.list = 'hidden' ORDER BY h.decision DESC`, rule)
+	rows, err := tx.Query(`SELECT h.decision FROM hide_rules h CROSS JOIN unseen u WHERE h.rule = $1 AND h.outcome = ''
+		AND u.decision = h.decision AND u.list = 'hidden' ORDER BY h.decision DESC`, rule)
 	if err != nil {
 		return nil, err
 	}

@@ -338,7 +338,7 @@ try {
 		for (const box of await page.locator("input[name=class]").all()) await box.check();
 		await page.locator("input[name=before]").fill("2020-01-01");
 		await page.getByRole("button", { name: "Gör en lista" }).click();
-		await page.getByText("Väntar på godkännande").waitFor();
+		await page.locator("#disposal strong", { hasText: "Väntar på godkännande" }).waitFor();
 		await page.getByText("Det finns inget att gallra").waitFor();
 		assert.equal(await page.getByRole("button", { name: "Godkänn och gallra" }).count(), 0);
 	});
