@@ -110,6 +110,7 @@ func (v *verification) entries() error {
 		return err
 	}
 	most = max(most, total)
+	v.hashes = make([]tlog.Hash, 0, most) // 64 bytes a leaf; let grow, it would take thrice as much
 	v.named, v.disposed = map[string]named{}, map[string]int64{}
 	rows, err := v.tx.Query(`SELECT e.leaf, e.record_id, e.kind, e.body, e.salt, e.commitment, r.record_id, r.platform, r.channel, r.comment_id,
 		r.revision, r.author_id, r.author_name, r.categories, r.action, r.decided_by, r.posted_at, r.received_at, r.decided_at
