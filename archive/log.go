@@ -125,24 +125,23 @@ func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 }
 
 func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
-	rows, err := tx.Query(`SELECT idx, hash FROM log_hashes WHERE `+tx.AmongNumbers(`idx`, `$1`)+``, indexes)
+	read := map[int64]tlog.Hash{}
+	err := tx.ForEach(`SELECT idx, hash FROM log_hashes WHERE `+tx.AmongNumbers(`idx`, `$1`), []any{indexes}, func(scan func(...any) error) error {
+		var index int64
+		var b []byte
+		if err := scan(&index, &b); err != nil {
+			return err
+		}
+		if len(b) != tlog.HashSize {
+			return fmt.Errorf("hash %d is %d bytes long", index, len(b))
+		}
+		read[index] = tlog.Hash(b)
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("archive: log hashes: %w", err)
 	}
-	defer rows.Close()
-	read := map[int64]tlog.Hash{}
-	for rows.Next() {
-		var index int64
-		var b []byte
-		if err := rows.Scan(&index, &b); err != nil {
-			return nil, fmt.Errorf("archive: log hashes: %w", err)
-		}
-		if len(b) != tlog.HashSize {
-			return nil, fmt.Errorf("archive: log hash %d is %d bytes long", index, len(b))
-		}
-		read[index] = tlog.Hash(b)
-	}
-	return read, rows.Err()
+	return read, nil
 }
 
 // growth is what a transaction that adds to the log knows of it, so that it is read once: its size, and the hashes that a tree of that size

@@ -106,56 +106,44 @@ func (w *walk) settle(all []*ended) error {
 
 // statesOf tells how jobs stand.
 func statesOf(tx *store.Tx, jobs []int64) (map[int64]string, error) {
-	rows, err := tx.Query(`SELECT id, state FROM outbox WHERE `+tx.AmongNumbers(`id`, `$1`), jobs)
+	states := map[int64]string{}
+	err := tx.ForEach(`SELECT id, state FROM outbox WHERE `+tx.AmongNumbers(`id`, `$1`), []any{jobs}, func(scan func(...any) error) error {
+		var id int64
+		var state string
+		err := scan(&id, &state)
+		states[id] = state
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("states of jobs: %w", err)
 	}
-	defer rows.Close()
-	states := map[int64]string{}
-	for rows.Next() {
-		var id int64
-		var state string
-		if err := rows.Scan(&id, &state); err != nil {
-			return nil, fmt.Errorf("states of jobs: %w", err)
-		}
-		states[id] = state
-	}
-	return states, rows.Err()
+	return states, nil
 }
 
 // fetchIDs asks for comments by their numbers, and whether a person is asked what to do about something of theirs that failed.
 func (w *walk) fetchIDs(ids []int64) error {
-	rows, err := w.tx.Query(`SELECT `+commentColumns+` FROM comments WHERE `+w.tx.AmongNumbers(`id`, `$1`), ids)
+	w.byID, w.failed = map[int64]*comment{}, map[int64]bool{}
+	err := w.tx.ForEach(`SELECT `+commentColumns+` FROM comments WHERE `+w.tx.AmongNumbers(`id`, `$1`), []any{ids}, func(scan func(...any) error) error {
+		c, err := scanComment(scan)
+		if err == nil {
+			w.byID[c.id] = c
+		}
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("load: %w", err)
 	}
-	defer rows.Close()
-	w.byID = map[int64]*comment{}
-	for rows.Next() {
-		c, err := scanComment(rows.Scan)
-		if err != nil {
-			return fmt.Errorf("load: %w", err)
-		}
-		w.byID[c.id] = c
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	rows.Close()
-	failed, err := w.tx.Query(`SELECT comment FROM flags WHERE `+w.tx.AmongNumbers(`comment`, `$1`)+` AND closed_at = 0 AND why = 'failed'`, ids)
+	err = w.tx.ForEach(`SELECT comment FROM flags WHERE `+w.tx.AmongNumbers(`comment`, `$1`)+` AND closed_at = 0 AND why = 'failed'`, []any{ids},
+		func(scan func(...any) error) error {
+			var id int64
+			err := scan(&id)
+			w.failed[id] = true
+			return err
+		})
 	if err != nil {
 		return fmt.Errorf("flags: %w", err)
 	}
-	defer failed.Close()
-	w.failed = map[int64]bool{}
-	for failed.Next() {
-		var id int64
-		if err := failed.Scan(&id); err != nil {
-			return fmt.Errorf("flags: %w", err)
-		}
-		w.failed[id] = true
-	}
-	return failed.Err()
+	return nil
 }
 
 // finished settles the rows of the jobs that came to an end.

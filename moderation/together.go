@@ -141,40 +141,28 @@ func (w *walk) fetch(comments wanted) error {
 		for _, id := range ids {
 			w.fetched[platforms.Ref{Platform: platforms.Platform(platform), Channel: channel, Comment: id}] = nil
 		}
-		rows, err := w.tx.Query(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`comment_id`, `$3`)+``,
-			platform, channel, ids)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			c, err := scanComment(rows.Scan)
-			if err != nil {
+		return w.tx.ForEach(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`comment_id`, `$3`),
+			[]any{platform, channel, ids}, func(scan func(...any) error) error {
+				c, err := scanComment(scan)
+				if err == nil {
+					w.fetched[c.ref] = c
+				}
 				return err
-			}
-			w.fetched[c.ref] = c
-		}
-		return rows.Err()
+			})
 	})
 }
 
 func (w *walk) fetchPosts(posts wanted) error {
 	w.posts = map[string]*knownPost{}
 	return posts.each(func(platform, channel string, ids []string) error {
-		rows, err := w.tx.Query(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`post_id`, `$3`)+``, platform, channel, ids)
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			var p knownPost
-			if err := rows.Scan(&id, &p.text); err != nil {
+		return w.tx.ForEach(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`post_id`, `$3`),
+			[]any{platform, channel, ids}, func(scan func(...any) error) error {
+				var id string
+				var p knownPost
+				err := scan(&id, &p.text)
+				w.posts[postKey(channel, id)] = &p
 				return err
-			}
-			w.posts[postKey(channel, id)] = &p
-		}
-		return rows.Err()
+			})
 	})
 }
 
@@ -189,21 +177,15 @@ func (w *walk) fetchStrikes(authors wanted) error {
 		for _, id := range ids {
 			w.struck[authorKey(platforms.Platform(platform), id)] = 0
 		}
-		rows, err := w.tx.Query(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
-			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, platform, ids, w.now.Add(-window))
-		if err != nil {
-			return err
-		}
-		defer rows.Close()
-		for rows.Next() {
-			var id string
-			var n int
-			if err := rows.Scan(&id, &n); err != nil {
+		return w.tx.ForEach(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
+			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, []any{platform, ids, w.now.Add(-window)},
+			func(scan func(...any) error) error {
+				var id string
+				var n int
+				err := scan(&id, &n)
+				w.struck[authorKey(platforms.Platform(platform), id)] = n
 				return err
-			}
-			w.struck[authorKey(platforms.Platform(platform), id)] = n
-		}
-		return rows.Err()
+			})
 	})
 }
 

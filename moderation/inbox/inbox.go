@@ -76,7 +76,7 @@ func Done(tx *store.Tx, entries []Entry) error {
 	for i, e := range entries {
 		ids[i] = e.ID
 	}
-	result, err := tx.Exec(`DELETE FROM inbox WHERE `+tx.AmongNumbers(`id`, `$1`)+``, ids)
+	result, err := tx.Exec(`DELETE FROM inbox WHERE `+tx.AmongNumbers(`id`, `$1`), ids)
 	if err != nil {
 		return fmt.Errorf("inbox: done: %w", err)
 	}

@@ -523,6 +523,21 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	return stmt.QueryContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
 
+// ForEach runs a query and hands each of its rows to read, which must ask nothing itself.
+func (tx *Tx) ForEach(query string, args []any, read func(scan func(...any) error) error) error {
+	rows, err := tx.Query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := read(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 	if err := tx.flush(); err != nil {

@@ -134,7 +134,7 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 	if strings.HasSuffix(name, "Context") {
 		name, first = strings.TrimSuffix(name, "Context"), 1
 	}
-	if !slices.Contains([]string{"Exec", "Query", "QueryRow", "Prepare"}, name) || len(call.Args) <= first {
+	if !slices.Contains([]string{"Exec", "Query", "QueryRow", "ForEach", "Prepare"}, name) || len(call.Args) <= first {
 		return nil, 0
 	}
 	if _, ctx := call.Args[0].(*ast.Ident); ctx && first == 0 && types.ExprString(call.Args[0]) == "ctx" && len(call.Args) > 1 { // pgx
