@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,8 @@ func proposed(t *testing.T, announced *[]archive.Disposal) (d *desk, s moderatio
 	return d, s, id
 }
 
+func byName(a, b moderation.ListedComment) int { return strings.Compare(a.Ref.Comment, b.Ref.Comment) }
+
 func TestDisposalTakesTwo(t *testing.T) {
 	ctx := context.Background()
 	var announced []archive.Disposal
@@ -42,10 +45,12 @@ func TestDisposalTakesTwo(t *testing.T) {
 		t.Fatalf("%+v %v", p, err)
 	}
 	goes, err := s.Listed(ctx, id, false, 0, 10)
+	slices.SortFunc(goes, byName) // in the order in which they came, which may be a full reading's
 	if err != nil || len(goes) != 2 || goes[0].Ref.Comment != "c1" || goes[0].Record != d.of("c1").Record {
 		t.Errorf("goes: %+v %v", goes, err)
 	}
 	stays, err := s.Listed(ctx, id, true, 0, 10)
+	slices.SortFunc(stays, byName)
 	if err != nil || len(stays) != 2 || stays[0].Kept != "held" || stays[1].Kept != "waiting" {
 		t.Errorf("stays: %+v %v", stays, err)
 	}
