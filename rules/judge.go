@@ -147,7 +147,9 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 		clear(w.reasons)
 	}
 	s.reasons = w.reasons
-	v.Route = w.route()
+	if !v.Escalate { // who threatens is the police's, and is referred nowhere else
+		v.Route = w.route()
+	}
 	*w = weighing{}
 	for i := 1; i < len(v.Findings); i++ {
 		if p.order(&v.Findings[i-1]) < p.order(&v.Findings[i]) { // seldom: rules stand in the order of the bullets

@@ -233,3 +233,15 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// TestAThreatIsReferredNowhere: who threatens in the form of a question is put before a person, and not told to ring somebody.
+func TestAThreatIsReferredNowhere(t *testing.T) {
+	for text, want := range map[string]Route{
+		"The nurse who sent my dad home? I will find her and put a bullet in her head.": NoRoute,
+		"Which nurse do I call about my dad, he was sent home with a fever?":           Medical,
+	} {
+		if v := judgeText(t, mustDefault(t), text); v.Route != want || v.Escalate != (want == NoRoute) {
+			t.Errorf("%s: route %q, escalate %t", text, v.Route, v.Escalate)
+		}
+	}
+}
