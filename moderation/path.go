@@ -59,6 +59,9 @@ func (m *Moderator) take(ctx context.Context, entries []inbox.Entry, ahead []*fo
 	err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
 		err := w.takeAll(entries, ahead)
+		if err == nil {
+			err = tx.Flush()
+		}
 		if err != nil {
 			m.unheard(entries) // before anybody else judges in this group
 		}

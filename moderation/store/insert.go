@@ -83,6 +83,9 @@ func (tx *Tx) insert(t *Table, r row) {
 	s.waits = true
 }
 
+// Flush writes what rows wait, for callers that must know by now whether they can be written.
+func (tx *Tx) Flush() error { return tx.flush() }
+
 // errOnce says that a second question was asked where there may be one.
 var errOnce = errors.New("store: one question may be asked here")
 
