@@ -238,7 +238,7 @@ func FuzzJudge(f *testing.F) {
 func TestAThreatIsReferredNowhere(t *testing.T) {
 	for text, want := range map[string]Route{
 		"The nurse who sent my dad home? I will find her and put a bullet in her head.": NoRoute,
-		"Which nurse do I call about my dad, he was sent home with a fever?":           Medical,
+		"Which nurse do I call about my dad, he was sent home with a fever?":            Medical,
 	} {
 		if v := judgeText(t, mustDefault(t), text); v.Route != want || v.Escalate != (want == NoRoute) {
 			t.Errorf("%s: route %q, escalate %t", text, v.Route, v.Escalate)
