@@ -95,7 +95,7 @@ type logHashes struct{ tx *store.Tx }
 
 // ReadHashes implements tlog.HashReader.
 func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	grown := store.Kept[growth](l.tx, growthOf)
+	grown := store.Kept[growth](l.tx, growthKey{})
 	hashes := make([]tlog.Hash, len(indexes))
 	var missing []int64
 	for i, index := range indexes {
@@ -152,14 +152,12 @@ type growth struct {
 	hashes map[int64]tlog.Hash
 }
 
-// growthOf is the key of what a transaction keeps of the log.
+// growthKey is the key under which a transaction keeps its growth.
 type growthKey struct{}
-
-var growthOf growthKey
 
 // growing returns the log as this transaction has made it so far.
 func growing(tx *store.Tx) (*growth, error) {
-	g := store.Kept[growth](tx, growthOf)
+	g := store.Kept[growth](tx, growthKey{})
 	if g.begun {
 		return g, nil
 	}

@@ -15,7 +15,6 @@ import (
 
 	"takhojd/archive"
 	"takhojd/moderation/store"
-	"takhojd/moderation/store/storetest"
 	"takhojd/rules"
 )
 
@@ -24,19 +23,7 @@ import (
 func TestModelOfTheFigures(t *testing.T) {
 	modelDefaults(t, "15")
 	ctx := context.Background()
-	db, err := store.Open(ctx, storetest.Where(t, t.TempDir()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	key, err := archive.NewKey("takhojd.test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	records, err := archive.New(db, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	db, records := modelBooks(ctx, t)
 	policies := modelPolicies(t)
 	n := 0
 	rapid.Check(t, func(rt *rapid.T) {

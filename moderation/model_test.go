@@ -76,9 +76,9 @@ func modelDefaults(t *testing.T, checks string) {
 	}
 }
 
-func TestModelOfTheDecisionPath(t *testing.T) {
-	modelDefaults(t, "40")
-	ctx := context.Background()
+// modelBooks are new books for the worlds of a model test.
+func modelBooks(ctx context.Context, t *testing.T) (*store.DB, *archive.Archive) {
+	t.Helper()
 	db, err := store.Open(ctx, storetest.Where(t, t.TempDir()))
 	if err != nil {
 		t.Fatal(err)
@@ -92,6 +92,13 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return db, records
+}
+
+func TestModelOfTheDecisionPath(t *testing.T) {
+	modelDefaults(t, "40")
+	ctx := context.Background()
+	db, records := modelBooks(ctx, t)
 	var w *world
 	db.BeforeCommit(func(*store.Tx) error { // where there is something for the log, a process may also die when all is written but the commit
 		if w != nil && w.burn() {

@@ -101,18 +101,13 @@ func (m *Moderator) tally(tx *store.Tx, from, to summedTo) (sums, error) {
 
 // eachRow scans every row of a query into the targets, and calls do.
 func eachRow(tx *store.Tx, query string, args []any, do func(), targets ...any) error {
-	rows, err := tx.Query(query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := rows.Scan(targets...); err != nil {
+	return tx.ForEach(query, args, func(scan func(...any) error) error {
+		if err := scan(targets...); err != nil {
 			return err
 		}
 		do()
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
 func (m *Moderator) tallyDecisions(tx *store.Tx, s sums, from, to summedTo) error {
