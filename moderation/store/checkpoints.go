@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	// checkpointEvery is how many pages (of 4 KB) the write-ahead log holds when it is begun to be folded into the file.
-	checkpointEvery = 8192
+	// checkpointEvery is how many pages (of 4 KB) the write-ahead log holds when it is begun to be folded into the file: 64 MB. While that is
+	// done the disk is another's, so it should be seldom; and a page that was written a hundred times in between is then written once.
+	checkpointEvery = 16384
 	// autoCheckpoint is when SQLite does it by itself, within a commit: only if we could not.
-	autoCheckpoint = "wal_autocheckpoint(65536)"
+	autoCheckpoint = "wal_autocheckpoint(131072)"
 )
 
 // checkpoints folds the write-ahead log into the file beside the writer. SQLite would do it within a commit, which then takes a hundred times as long as
 // others: of a storm one comment in fifty waited for it.
 //
-// A connection of its own folds in what is there, while the writer goes on; the writer itself then folds in the little that has come since, and
-// begins the log anew. If we die anywhere, the log holds what the file lacks.
+// A connection of its own folds in what is there, while the writer goes on, and again what came meanwhile; the writer itself then folds in the
+// little that has come since, and begins the log anew. If we die anywhere, the log holds what the file lacks.
 type checkpoints struct {
 	shm *os.File
 	// next is how long the log may grow until it is folded in again.
@@ -76,7 +77,12 @@ func (c *checkpoints) committed(ctx context.Context, f *sqliteFile, writer *sql.
 			}
 			c.own = db
 		}
-		_, err := c.own.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+		var err error
+		for range 2 { // the second finds a handful of pages, and leaves the writer fewer
+			if err == nil {
+				_, err = c.own.ExecContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)")
+			}
+		}
 		c.behind.Store(err == nil)
 	})
 }
