@@ -144,23 +144,27 @@ func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
 	return read, nil
 }
 
-// growth is what a transaction that adds to the log knows of it, so that it is read once: its size, and the hashes that a tree of that size
-// grows from, with those that were added.
+// growth is what is known of the log by who adds to it, so that it is read once: its size, and the hashes that a tree of that size grows from, with
+// those that were added. It is kept true by growLog alone.
 type growth struct {
 	begun  bool
 	size   int64
 	hashes map[int64]tlog.Hash
 }
 
-// growthKey is the key under which a transaction keeps its growth.
+// growthKey is the key under which growth is kept.
 type growthKey struct{}
+
+// mostGrown is how many hashes are kept: the edge of a log of a million leaves has 20.
+const mostGrown = 4096
 
 // growing returns the log as this transaction has made it so far.
 func growing(tx *store.Tx) (*growth, error) {
 	g := store.Kept[growth](tx, growthKey{})
-	if g.begun {
+	if g.begun && len(g.hashes) < mostGrown {
 		return g, nil
 	}
+	*g = growth{}
 	var last sql.NullInt64
 	if err := tx.QueryRow(`SELECT max(leaf) FROM archive_entries`).Scan(&last); err != nil {
 		return nil, fmt.Errorf("archive: size of the log: %w", err)

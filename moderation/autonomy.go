@@ -172,13 +172,20 @@ func categoriesOfRules(p *rules.Policy) map[string]rules.Category {
 	return categories
 }
 
+type autonomyKey struct{}
+
 // autonomy returns the rules that have fallen back, for rules.Facts.Modes. It weighs every record against the policy's targets first, and
 // writes down who falls back or comes back by it.
 //
-// The records are read in the transaction that judges, once for a batch: what was decided in a transaction before counts, what was
-// never committed does not, and a restart changes nothing.
+// The records are read in the transaction that judges, once for a batch, and where none matters not again until one is written: what was decided
+// in a transaction before counts, what was never committed does not, and a restart changes nothing.
 func (w *walk) autonomy(policy *rules.Policy) (map[string]rules.Mode, error) {
 	if w.modes != nil && w.modesBy == policy {
+		return w.modes, nil
+	}
+	noneMatters := store.Kept[bool](w.tx, autonomyKey{}, "rule_records")
+	if *noneMatters {
+		w.modes, w.modesBy = map[string]rules.Mode{}, policy
 		return w.modes, nil
 	}
 	records, err := ruleRecords(w.tx, ` WHERE reviewed >= $1 OR mode <> 'hide'`, trialReviews)
@@ -187,6 +194,7 @@ func (w *walk) autonomy(policy *rules.Policy) (map[string]rules.Mode, error) {
 	}
 	w.modes, w.modesBy = map[string]rules.Mode{}, policy
 	if len(records) == 0 {
+		*noneMatters = true
 		return w.modes, nil
 	}
 	categories := categoriesOfRules(policy)
@@ -243,8 +251,11 @@ func (w *walk) gauge(rule string, mode rules.Mode) {
 }
 
 func (w *walk) latestDecision() (id int64, err error) {
-	err = w.askNumbers()
-	return w.last.decisions, err
+	last, err := w.askNumbers()
+	if err != nil {
+		return 0, err
+	}
+	return last.decisions, nil
 }
 
 // heldBack lists the rules that have fallen back and would have hidden the comment. What people make of it counts as of a hide: so a

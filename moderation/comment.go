@@ -142,7 +142,7 @@ func (w *walk) insert(c *comment, received time.Time) error {
 	if err != nil {
 		return err
 	}
-	if c.id, err = w.next(&w.last.comments); err != nil {
+	if c.id, err = w.next(ofComments); err != nil {
 		return err
 	}
 	c.fresh, c.pending = true, true
@@ -228,7 +228,7 @@ func (w *walk) note(c *comment, at time.Time, what, by, detail string) {
 // knowPost makes sure that we know, or will soon know, the post that the comment stands under.
 func (w *walk) knowPost(c *comment) error {
 	key := postKey(c.ref.Channel, c.post)
-	if c.post == "" || w.posts[key] != nil {
+	if c.post == "" || w.posts[key] != nil || w.knownPosts()[key] {
 		return nil
 	}
 	r, err := w.tx.Exec(`INSERT INTO posts (platform, channel, post_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
@@ -236,8 +236,13 @@ func (w *walk) knowPost(c *comment) error {
 	if err != nil {
 		return fmt.Errorf("know post: %w", err)
 	}
-	if n, err := r.RowsAffected(); err != nil || n == 0 {
+	n, err := r.RowsAffected()
+	if err != nil {
 		return err
+	}
+	w.knownPosts()[key] = true
+	if n == 0 {
+		return nil
 	}
 	if w.posts == nil {
 		w.posts = map[string]*knownPost{}
@@ -246,6 +251,20 @@ func (w *walk) knowPost(c *comment) error {
 	w.outbox = true
 	_, err = w.tx.Exec(`INSERT INTO outbox (channel, action, argument, created_at) VALUES ($1, 'post', $2, $3)`, c.ref.Channel, c.post, w.now)
 	return err
+}
+
+// mostKnown is how many posts are remembered: those that are written under now are few.
+const mostKnown = 1024
+
+type knownPostsKey struct{}
+
+// knownPosts are some of the posts that have a row, by postKey, until somebody writes to one.
+func (w *walk) knownPosts() map[string]bool {
+	known := store.Kept[map[string]bool](w.tx, knownPostsKey{}, "posts")
+	if *known == nil || len(*known) >= mostKnown {
+		*known = map[string]bool{}
+	}
+	return *known
 }
 
 // surroundings fills in what stood around the comment: its post, what it answered, and the platform's own bytes.

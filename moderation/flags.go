@@ -34,7 +34,7 @@ func (w *walk) openFlag(d *decision, policy *rules.Policy) error {
 	}
 	due := w.now.Add(w.m.channels[c.ref.Channel].ResponseTarget)
 	w.failed = nil // it may be one more
-	id, err := w.next(&w.last.flags)
+	id, err := w.next(ofFlags)
 	if err != nil {
 		return err
 	}

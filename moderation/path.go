@@ -783,7 +783,7 @@ func (d *decision) encode() ([]byte, error) {
 
 // number gives the decision its number before it is written, so that its record can name it.
 func (w *walk) number(d *decision) (err error) {
-	d.id, err = w.next(&w.last.decisions)
+	d.id, err = w.next(ofDecisions)
 	return err
 }
 

@@ -191,7 +191,7 @@ func (w *walk) flagKnown(s sighting, prints picture.Prints) error {
 	})
 	severity := w.m.Policy().Bullet(rules.UnreviewedMedia).Severity + cameAgain
 	due := w.now.Add(w.m.channels[c.ref.Channel].ResponseTarget)
-	id, err := w.next(&w.last.flags)
+	id, err := w.next(ofFlags)
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,6 @@ type together struct {
 	failed map[int64]bool
 	// posts holds what is known of posts, by channel and id.
 	posts map[string]*knownPost
-	// last is the highest number of each kind.
-	last struct {
-		asked                      bool
-		comments, decisions, flags int64
-	}
 	// hides is how many comments were hidden on each channel today, struck how often those authors broke the rules lately whom somebody
 	// foresaw to do it again. An author who is not there must be asked for.
 	hides  map[string]*tally
@@ -53,6 +48,14 @@ type together struct {
 }
 
 type knownPost struct{ text string }
+
+// numbers are the highest of each kind. They are kept from walk to walk: whoever writes a row of these takes its number from next.
+type numbers struct {
+	asked                      bool
+	comments, decisions, flags int64
+}
+
+type numbersKey struct{}
 
 // tally is a number that is written when it has changed.
 type tally struct {
@@ -100,7 +103,7 @@ func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
 	if err := w.fetchStrikes(authors); err != nil {
 		return fmt.Errorf("moderation: strikes: %w", err)
 	}
-	if err := w.askNumbers(); err != nil {
+	if _, err := w.askNumbers(); err != nil {
 		return err
 	}
 	_, err := w.autonomy(w.m.Policy())
@@ -190,27 +193,34 @@ func (w *walk) fetchStrikes(authors wanted) error {
 }
 
 // askNumbers reads the highest numbers. Nobody else writes meanwhile, so that those that follow are this walk's to give.
-func (w *walk) askNumbers() error {
-	if w.last.asked {
-		return nil
+func (w *walk) askNumbers() (*numbers, error) {
+	last := store.Kept[numbers](w.tx, numbersKey{})
+	if last.asked {
+		return last, nil
 	}
 	err := w.tx.QueryRow(`SELECT (SELECT coalesce(max(id), 0) FROM comments), (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM flags)`).
-		Scan(&w.last.comments, &w.last.decisions, &w.last.flags)
+		Scan(&last.comments, &last.decisions, &last.flags)
 	if err != nil {
-		return fmt.Errorf("moderation: the latest numbers: %w", err)
+		return nil, fmt.Errorf("moderation: the latest numbers: %w", err)
 	}
-	w.last.asked = true
-	return nil
+	last.asked = true
+	return last, nil
 }
 
 // next gives the next number of a kind.
-func (w *walk) next(of *int64) (int64, error) {
-	if err := w.askNumbers(); err != nil {
+func (w *walk) next(kind func(*numbers) *int64) (int64, error) {
+	last, err := w.askNumbers()
+	if err != nil {
 		return 0, err
 	}
-	*of++
-	return *of, nil
+	n := kind(last)
+	*n++
+	return *n, nil
 }
+
+func ofComments(n *numbers) *int64  { return &n.comments }
+func ofDecisions(n *numbers) *int64 { return &n.decisions }
+func ofFlags(n *numbers) *int64     { return &n.flags }
 
 // today counts one more hide on a channel, and tells how many that makes.
 func (w *walk) today(channel string) (int, error) {

@@ -143,12 +143,22 @@ func Holds(tx *store.Tx, ref platforms.Ref) (bool, error) {
 	return n > 0, err
 }
 
-// Waits tells whether an event of a channel is to be worked on by now.
+// Waits tells whether an event of a channel is to be worked on by now. Where nothing stands there at all it is not asked again until something is
+// put there.
 func Waits(tx *store.Tx, channel string, now time.Time) (bool, error) {
-	var n int
-	err := tx.QueryRow(`SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 AND not_before <= $2 LIMIT 1) AS one`, channel, now).Scan(&n)
-	return n > 0, err
+	empty := store.Kept[bool](tx, channelKey(channel), "inbox")
+	if *empty {
+		return false, nil
+	}
+	var due, any int
+	err := tx.QueryRow(`SELECT (SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 AND not_before <= $2 LIMIT 1) AS due),
+		(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 LIMIT 1) AS any_at_all)`, channel, now).Scan(&due, &any)
+	*empty = err == nil && any == 0
+	return due > 0, err
 }
+
+// channelKey is the key under which it is kept that nothing waits on a channel.
+type channelKey string
 
 // stored is an event with the comment's raw bytes, which its JSON leaves out.
 type stored struct {

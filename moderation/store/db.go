@@ -53,7 +53,7 @@ type Tx struct {
 	words  []string // to be told at the commit
 	// failed is why rows could not be written: nothing more is asked.
 	failed error
-	kept   map[any]any
+	kept   map[any]kept
 	// once is true where one question may be asked, asked when it was.
 	once, asked bool
 }
@@ -63,6 +63,8 @@ type session struct {
 	pool  *sql.DB
 	conn  *sql.Conn
 	stmts map[string]*statement
+	// version is how SQLite is asked who else has written.
+	version driver.StmtQueryContext
 	// written counts statements, and rows that were inserted several in one.
 	written int
 	// waiting are the rows to be written, in the order of their tables' ranks; waits is false when there are none.
@@ -72,10 +74,12 @@ type session struct {
 	inserting map[*Table]any
 }
 
-// statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come.
+// statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come. writes is what table it may
+// change (see writes).
 type statement struct {
 	*sql.Stmt
-	order []int
+	order  []int
+	writes string
 }
 
 // arguments puts arguments where the statement wants them.
@@ -109,7 +113,7 @@ func (s *session) statement(ctx context.Context, e engine, query string) (*state
 	if err != nil {
 		return nil, err
 	}
-	s.stmts[query] = &statement{Stmt: stmt, order: order}
+	s.stmts[query] = &statement{Stmt: stmt, order: order, writes: writes(query)}
 	return s.stmts[query], nil
 }
 
@@ -157,6 +161,9 @@ func (s *session) close() {
 			_ = s.conn.Raw(func(any) error { return stmt.Close() })
 		}
 	}
+	if stmt, ok := s.version.(driver.Stmt); ok {
+		_ = s.conn.Raw(func(any) error { return stmt.Close() })
+	}
 	_ = s.conn.Close()
 }
 
@@ -171,13 +178,16 @@ type DB struct {
 	idling sync.Mutex
 	// writer is the session of the writing goroutine.
 	writer *session
-	engine engine
-	work   chan job
-	quit   chan struct{}
-	done   chan struct{}
-	close  sync.Once
-	before []func(*Tx) error
-	mu     sync.RWMutex
+	// kept is what transactions have kept (see Kept), and version what the engine said then of who has written. Both are the writing goroutine's.
+	kept    map[any]kept
+	version int64
+	engine  engine
+	work    chan job
+	quit    chan struct{}
+	done    chan struct{}
+	close   sync.Once
+	before  []func(*Tx) error
+	mu      sync.RWMutex
 }
 
 type job struct {
@@ -318,6 +328,11 @@ func (db *DB) commit(group []job) {
 			_, _ = tx.Exec("ROLLBACK")
 			return err
 		}
+		version, alone := db.engine.version(tx.ctx, db.writer)
+		if alone && version == db.version {
+			tx.kept = db.kept
+		}
+		db.kept, db.version = nil, version
 		committed := false
 		defer func() {
 			if !committed {
@@ -352,7 +367,9 @@ func (db *DB) commit(group []job) {
 		if _, err := tx.Exec("COMMIT"); err != nil {
 			return err
 		}
-		committed = true
+		if committed = true; alone {
+			db.kept = tx.kept
+		}
 		return nil
 	}()
 	for i, j := range group {
@@ -408,18 +425,6 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 func (tx *Tx) takeBack() {
 	tx.s.forget()
 	tx.failed, tx.kept = nil, nil
-}
-
-// Kept returns what the functions that share this transaction keep under a key, for what they would otherwise read again and again. It is
-// dropped when anything is taken back; the caller keeps it true.
-func Kept[T any](tx *Tx, key any) *T {
-	if tx.kept == nil {
-		tx.kept = map[any]any{}
-	}
-	if tx.kept[key] == nil {
-		tx.kept[key] = new(T)
-	}
-	return tx.kept[key].(*T)
 }
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
@@ -505,7 +510,15 @@ func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if err := tx.flush(); err != nil {
 		return nil, err
 	}
-	return tx.s.exec(tx.ctx, tx.engine, query, tx.engine.values(args))
+	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
+	if err != nil {
+		return nil, err
+	}
+	tx.changing(stmt, query)
+	if stmt == nil {
+		return tx.s.conn.ExecContext(tx.ctx, query, tx.engine.values(args)...)
+	}
+	return stmt.ExecContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
 }
 
 // Query runs a query; the caller closes the rows, before it runs the same query again.
@@ -517,6 +530,7 @@ func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
+	tx.changing(stmt, query)
 	if stmt == nil {
 		return tx.s.conn.QueryContext(tx.ctx, query, tx.engine.values(args)...)
 	}
@@ -544,6 +558,7 @@ func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
 		return nowhere.QueryRow(query) // Scan says that it failed; why, the transaction's end
 	}
 	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
+	tx.changing(stmt, query)
 	if err != nil || stmt == nil {
 		return tx.s.conn.QueryRowContext(tx.ctx, query, tx.engine.values(args)...) // an error comes again, from Scan
 	}

@@ -18,6 +18,8 @@ type engine interface {
 	dialect(schema string) string
 	// beginWriting begins a transaction that holds the writer's turn, among all processes, from its first statement on.
 	beginWriting() string
+	// version changes when somebody else writes to the database, as a transaction sees it; false: it cannot be told.
+	version(context.Context, *session) (int64, bool)
 	// beginReading begins a transaction that sees one moment and writes nothing.
 	beginReading() string
 	// values makes arguments into what every driver stores alike.

@@ -81,6 +81,7 @@ func (tx *Tx) insert(t *Table, r row) {
 	}
 	s.waiting[i].rows = append(s.waiting[i].rows, r)
 	s.waits = true
+	tx.wrote(t.name)
 }
 
 // Flush writes what rows wait, for callers that must know by now whether they can be written.

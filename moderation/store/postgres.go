@@ -132,6 +132,9 @@ func (p *postgres) committed(ctx context.Context, writer *sql.Conn, written int)
 
 func (p *postgres) places(query string) (string, []int) { return query, nil }
 
+// version says nothing: other processes write between any two transactions.
+func (p *postgres) version(context.Context, *session) (int64, bool) { return 0, false }
+
 func (p *postgres) beginReading() string { return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" }
 
 // values also makes strings into what PostgreSQL takes: UTF-8 without NUL. What the platform sent byte for byte is kept beside, as bytes.

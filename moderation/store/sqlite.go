@@ -85,6 +85,31 @@ func (f *sqliteFile) dialect(schema string) string { return dialectOf("sqlite", 
 
 func (f *sqliteFile) beginWriting() string { return "BEGIN IMMEDIATE" }
 
+// version is SQLite's data_version, which counts what other connections have committed: ours is the only one that writes, beside those of the
+// command line.
+func (f *sqliteFile) version(ctx context.Context, s *session) (version int64, ok bool) {
+	err := s.conn.Raw(func(conn any) error {
+		if s.version == nil {
+			stmt, err := conn.(driver.ConnPrepareContext).PrepareContext(context.WithoutCancel(ctx), "PRAGMA data_version")
+			if err != nil {
+				return err
+			}
+			s.version = stmt.(driver.StmtQueryContext)
+		}
+		rows, err := s.version.QueryContext(ctx, nil)
+		if err != nil {
+			return err
+		}
+		value := make([]driver.Value, 1)
+		if err := errors.Join(rows.Next(value), rows.Close()); err != nil {
+			return err
+		}
+		version, ok = value[0].(int64)
+		return nil
+	})
+	return version, ok && err == nil
+}
+
 // places makes each $n a bare "?": for a place with a name the driver looks through all arguments, so that a row of twenty columns took
 // longer to bind than to write.
 func (f *sqliteFile) places(query string) (string, []int) {
