@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"takhojd/rules/hugepage"
 	"takhojd/rules/lexicon"
 )
 
@@ -301,9 +302,25 @@ func (p *Policy) compile(lists []list) error {
 	p.second.topics = topics
 	p.version = p.second.version(p.version)
 	p.index(v, numbers)
+	p.gather()
 	p.unused = v.unused()
 	p.pool = &sync.Pool{New: func() any { return new(scratch) }}
 	return nil
+}
+
+// gather lays the tables that are looked into at nearly every word side by side.
+func (p *Policy) gather() {
+	var b hugepage.Block
+	p.lexicon.Gather(&b)
+	hugepage.Add(&b, &p.detectors.cues.slots)
+	hugepage.Add(&b, &p.detectors.cues.kinds)
+	hugepage.Add(&b, &p.detectors.cues.known)
+	hugepage.Add(&b, &p.sets.of)
+	hugepage.Add(&b, (*[]uint64)(&p.sets.packs))
+	hugepage.Add(&b, &p.triggers)
+	hugepage.Add(&b, &p.first)
+	p.second.model.Gather(&b)
+	b.Lay()
 }
 
 // wordsOf reads a list of plain words, one or more a line, # before a comment.

@@ -169,6 +169,9 @@ func TestKnownWordsChangeNothing(t *testing.T) {
 		if want, _ := m.Category(&s.folded, signs); got != want {
 			t.Errorf("%q: %s, want %s", comment, got, want)
 		}
+		if got, want := known.Seems(&s.folded, classes), m.Seems(&s.folded, signs); got != want {
+			t.Errorf("%q seems to ask: known words say %v, the model %v", comment, got, want)
+		}
 		likely, asks, serious := known.Is(&s.folded, classes, &s.order)
 		if l, a, s := m.Is(&s.folded, signs, &signed); likely != l || asks != a || serious != s {
 			t.Errorf("%q: asks %v, %t, serious %t; want %v, %t, %t", comment, likely, asks, serious, l, a, s)

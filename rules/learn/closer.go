@@ -158,6 +158,24 @@ func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (likely float64, 
 	return m.headsOver(logits[:len(m.heads)])
 }
 
+// Seems tells how likely the comment is to ask by its words alone, whatever their order: at a quarter of what Is costs, it tells which ones
+// hardly can. A model that has no such head says -1.
+func (m *Model) Seems(f *text.Folded, classes []uint32) float64 {
+	if len(m.heads) == 0 {
+		return -1
+	}
+	var sums [maxCategories]int32
+	scale := m.head.add(f, classes, sums[:len(m.heads)])
+	return m.seemsOver(sums[:len(m.heads)], scale)
+}
+
+func (m *Model) seemsOver(sums []int32, scale float64) float64 {
+	var logits [maxCategories]float64
+	m.head.logits(sums, make([]float32, maxCategories), scale*scale, logits[:len(sums)])
+	likely, _, _ := m.headsOver(logits[:len(sums)])
+	return likely
+}
+
 // headsOver tells which heads' thresholds the logits reach.
 func (m *Model) headsOver(logits []float64) (likely float64, asks, serious bool) {
 	likely = -1

@@ -3,6 +3,7 @@ package learn
 import (
 	"math"
 
+	"takhojd/rules/hugepage"
 	"takhojd/rules/text"
 )
 
@@ -62,6 +63,17 @@ func (m *Model) Know(words []string, signs []uint32) *Known {
 	}
 	k.violates.words = nil
 	return k
+}
+
+// Gather adds the tables that are looked into at nearly every word to a block, for them to lie side by side.
+func (k *Known) Gather(b *hugepage.Block) {
+	hugepage.Add(b, &k.words)
+	for _, t := range []*knownTable{&k.violates, &k.closer, &k.head, &k.category} {
+		hugepage.Add(b, &t.words)
+		hugepage.Add(b, &t.signs)
+		hugepage.Add(b, &t.pairs)
+		hugepage.Add(b, &t.duos)
+	}
 }
 
 // know works out word i of a hash and n-grams.
@@ -239,6 +251,17 @@ func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (likely float64, 
 	scale := k.add(&k.head, f, classes, sums[:rows])
 	k.head.ordered(o, sums[:rows], scale, logits[:rows])
 	return k.headsOver(logits[:rows])
+}
+
+// Seems is what [Model.Seems] is; the classes are given by their numbers.
+func (k *Known) Seems(f *text.Folded, classes []uint16) float64 {
+	rows := len(k.heads)
+	if rows == 0 {
+		return -1
+	}
+	var sums [maxCategories]int32
+	scale := k.add(&k.head, f, classes, sums[:rows])
+	return k.seemsOver(sums[:rows], scale)
 }
 
 // sum is [table.add] for a table of one row.

@@ -18,6 +18,7 @@ import (
 	"math"
 	"sync"
 
+	"takhojd/rules/hugepage"
 	"takhojd/rules/text"
 )
 
@@ -122,4 +123,15 @@ func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 var embedded []byte
 
 // Default is the model built in.
-var Default = sync.OnceValues(func() (*Model, error) { return Load(embedded) })
+var Default = sync.OnceValues(func() (*Model, error) {
+	m, err := Load(embedded)
+	if err != nil {
+		return nil, err
+	}
+	var b hugepage.Block
+	for _, t := range []*table{&m.violates, &m.closer, &m.head, &m.category} {
+		hugepage.Add(&b, &t.weights)
+	}
+	b.Lay()
+	return m, nil
+})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"takhojd/rules/hugepage"
 	"takhojd/rules/text"
 )
 
@@ -91,6 +92,21 @@ func Compile(terms []Term, innocent []string, usual ...string) (*Lexicon, error)
 // Words lists every word that the lexicon knows, also those that are but a part of a phrase: the word of number 1 first. Find notes the
 // numbers in the tokens.
 func (l *Lexicon) Words() []string { return l.texts }
+
+// Gather adds the tables that are looked into at nearly every word to a block, for them to lie side by side.
+func (l *Lexicon) Gather(b *hugepage.Block) {
+	hugepage.Add(b, &l.table.slots)
+	hugepage.Add(b, &l.words)
+	hugepage.Add(b, &l.phrases.some)
+	hugepage.Add(b, &l.phrases.keys)
+	hugepage.Add(b, &l.phrases.nodes)
+	hugepage.Add(b, &l.ends)
+	hugepage.Add(b, &l.ended)
+	for _, t := range []*trie{&l.mods, &l.back} {
+		hugepage.Add(b, &t.nodes)
+		hugepage.Add(b, &t.labels)
+	}
+}
 
 // builder is a lexicon in the making.
 type builder struct {
@@ -277,7 +293,7 @@ type phrases struct {
 	nodes []int32
 	shift uint
 	// some has a bit for each hash that a key has: mostly no phrase goes on so, and a few kilobytes say it.
-	some [1 << someBits / 64]uint64
+	some []uint64
 }
 
 const (
@@ -290,7 +306,7 @@ func newPhrases(steps map[step]int32) phrases {
 	for size < 2*len(steps)+2 {
 		size, shift = size*2, shift-1
 	}
-	p := phrases{keys: make([]uint64, size), nodes: make([]int32, size), shift: shift}
+	p := phrases{keys: make([]uint64, size), nodes: make([]int32, size), shift: shift, some: make([]uint64, 1<<someBits/64)}
 	for s, node := range steps {
 		k := uint64(s.node)<<32 | uint64(s.word)
 		at := p.place(k)
