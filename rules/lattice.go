@@ -79,6 +79,15 @@ func (l *lattice) sentence(n int32) (begin, end int) {
 	return begin, end
 }
 
+// nextBegin is the first token from i on that begins a sentence.
+func (l *lattice) nextBegin(i int) int {
+	n := l.sent[i]
+	if begin, end := l.sentence(n); i > begin {
+		return end
+	}
+	return i
+}
+
 func (l *lattice) question(sentence int32) bool {
 	return int(sentence) < len(l.asks) && sentence >= 0 && l.asks[sentence]
 }

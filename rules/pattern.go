@@ -352,7 +352,11 @@ func (m *matcher) find(pt *part, from int, only int32) (evidence, whole span, ok
 		from, to = max(from, begin), end
 	}
 	for i := from; i < to; i++ {
-		if pt.first != noClass {
+		if pt.elements[0].kind == atStart {
+			if i = m.l.nextBegin(i); i >= to {
+				break
+			}
+		} else if pt.first != noClass {
 			at := m.l.seek(int(pt.first), i, to)
 			if m.fuel -= at - i; m.fuel <= 0 || at == to {
 				break

@@ -141,6 +141,11 @@ func plainLatin(s string) bool {
 // clean copies s into low with every rune as what it is read as.
 func (r *reading) clean(s string) {
 	for i := 0; i < len(s); {
+		if s[i] < utf8.RuneSelf { // stands for itself, and changes no letter before it
+			r.low, r.at = append(r.low, s[i]), append(r.at, int32(i))
+			i++
+			continue
+		}
 		c, n := utf8.DecodeRuneInString(s[i:])
 		if combined := compose(r.low, c); combined != 0 {
 			r.low[len(r.low)-1] = 0xC3

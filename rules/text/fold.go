@@ -136,13 +136,22 @@ func (f *Folded) clean(s string) {
 }
 
 // lowerEight puts eight bytes from s[i] on in lower case, and tells how many of them come before the first that does not stand for itself as in
-// plain, or is a line feed: only so many are right.
+// plain, or is a line feed, or one of the two of an À to ÿ that do not both stand among the eight: only so many are right.
 func lowerEight(s string, i int) (lower uint64, n int) {
 	w := uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 | uint64(s[i+4])<<32 | uint64(s[i+5])<<40 |
 		uint64(s[i+6])<<48 | uint64(s[i+7])<<56
-	odd := (w | (w - each*' ') | (w + each)) & (each * 0x80)
-	capitals := (w + each*(0x80-'A')) &^ (w + each*(0x7F-'Z')) & (each * 0x80)
-	return w | capitals>>2, bits.TrailingZeros64(odd) >> 3
+	low := w &^ tops
+	odd := ^(low + each*(0x80-' ')) | (low + each) // control characters and DEL, without their top bits
+	capitals := (low + each*(0x80-'A')) &^ (low + each*(0x7F-'Z'))
+	if w&tops == 0 {
+		return w | capitals&tops>>2, bits.TrailingZeros64(odd&tops) >> 3
+	}
+	lead := equals(w, 0xC3) & (tops >> 8) // the last byte's second is not here
+	second := lead << 8 & w &^ (w << 1)   // 80 to BF
+	lead = second >> 8
+	high := ^(low + each*(0x80-0x1F)) &^ equals(w, 0x97) & second // 80 to 9E but for ×, which are capitals
+	odd = odd&^w | w&^(lead|second)
+	return w | capitals&^w&tops>>2 | high>>2, bits.TrailingZeros64(odd&tops) >> 3
 }
 
 // cleanOdd takes the character at s[i] that is neither ASCII nor Latin-1, and returns its length.
