@@ -16,29 +16,37 @@ type usage struct {
 	classes []int          // by class: how many examples have a word of it
 }
 
-// examplesOf are the texts of all examples in the file.
-func (f *policyFile) texts() (texts []string) {
+// texts are the examples in the file: those that the rules spare and the routes want are written as most comments are, and stand apart from
+// those that the rules find.
+func (f *policyFile) texts() (usual, found []string) {
 	for i := range f.Categories {
 		for j := range f.Categories[i].Rules {
 			r := &f.Categories[i].Rules[j]
-			texts = append(append(texts, r.Match...), r.Spare...)
+			usual, found = append(usual, r.Spare...), append(found, r.Match...)
 		}
 	}
 	for i := range f.Claims {
-		texts = append(append(texts, f.Claims[i].Match...), f.Claims[i].Spare...)
+		usual, found = append(usual, f.Claims[i].Spare...), append(found, f.Claims[i].Match...)
 	}
 	for i := range f.Routes {
-		texts = append(append(texts, f.Routes[i].Match...), f.Routes[i].Spare...)
+		usual = append(append(usual, f.Routes[i].Match...), f.Routes[i].Spare...)
 	}
-	return texts
+	return usual, found
 }
 
-// usage counts in texts what the vocabulary knows.
-func (v *vocabulary) usage(texts []string) usage {
+// ofUsual is how often a text counts that is written as most comments are: what is rare among those is what is to be looked for first.
+const ofUsual = 16
+
+// usage counts in the examples what the vocabulary knows.
+func (v *vocabulary) usage(usual, found []string) usage {
 	u := usage{words: make(map[string]int), classes: make([]int, len(v.numbers))}
 	wide := make(map[string]*classSet)
 	var f text.Folded
-	for _, s := range texts {
+	for i, s := range append(slices.Clone(usual), found...) {
+		times := 1
+		if i < len(usual) {
+			times = ofUsual
+		}
 		f.Fold(s)
 		var all classSet
 		for _, t := range f.Tokens() {
@@ -51,11 +59,11 @@ func (v *vocabulary) usage(texts []string) usage {
 				}
 				wide[word] = classes
 			}
-			if u.words[strings.Clone(t.Text)]++; classes != nil {
+			if u.words[strings.Clone(t.Text)] += times; classes != nil {
 				all.unite(classes)
 			}
 		}
-		all.each(func(c int) { u.classes[c]++ })
+		all.each(func(c int) { u.classes[c] += times })
 	}
 	return u
 }
