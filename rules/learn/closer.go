@@ -166,14 +166,12 @@ func (m *Model) Seems(f *text.Folded, classes []uint32) float64 {
 	}
 	var sums [maxCategories]int32
 	scale := m.head.add(f, classes, sums[:len(m.heads)])
-	return m.seemsOver(sums[:len(m.heads)], scale)
-}
-
-func (m *Model) seemsOver(sums []int32, scale float64) float64 {
-	var logits [maxCategories]float64
-	m.head.logits(sums, make([]float32, maxCategories), scale*scale, logits[:len(sums)])
-	likely, _, _ := m.headsOver(logits[:len(sums)])
-	return likely
+	for i, h := range m.heads {
+		if h.Name == Asks {
+			return logistic(m.head.logit(sums[i], scale, i))
+		}
+	}
+	return -1
 }
 
 // headsOver tells which heads' thresholds the logits reach.

@@ -2,6 +2,7 @@ package learn
 
 import (
 	"math"
+	"slices"
 
 	"takhojd/rules/hugepage"
 	"takhojd/rules/text"
@@ -14,6 +15,7 @@ type Known struct {
 	words                            []knownWord
 	signs                            []uint32 // of the classes, by number
 	violates, closer, head, category knownTable
+	asks                             knownTable // of head, the row that says whether a comment asks: one row is read quicker
 }
 
 // knownWord is a word that a token may be.
@@ -43,8 +45,8 @@ const spaced = 11
 // class of number 0 first.
 func (m *Model) Know(words []string, signs []uint32) *Known {
 	k := &Known{Model: m, words: make([]knownWord, len(words)), signs: signs}
-	tables := []*knownTable{&k.violates, &k.closer, &k.head, &k.category}
-	for i, t := range []*table{&m.violates, &m.closer, &m.head, &m.category} {
+	tables := []*knownTable{&k.violates, &k.closer, &k.head, &k.category, &k.asks}
+	for i, t := range []*table{&m.violates, &m.closer, &m.head, &m.category, m.asks()} {
 		*tables[i] = knownTable{table: t, words: make([]int16, len(words)*len(t.bias))}
 		for _, x := range signs {
 			tables[i].signs = append(tables[i].signs, t.at(x)...)
@@ -68,12 +70,26 @@ func (m *Model) Know(words []string, signs []uint32) *Known {
 // Gather adds the tables that are looked into at nearly every word to a block, for them to lie side by side.
 func (k *Known) Gather(b *hugepage.Block) {
 	hugepage.Add(b, &k.words)
-	for _, t := range []*knownTable{&k.violates, &k.closer, &k.head, &k.category} {
+	for _, t := range []*knownTable{&k.violates, &k.closer, &k.head, &k.category, &k.asks} {
 		hugepage.Add(b, &t.words)
 		hugepage.Add(b, &t.signs)
 		hugepage.Add(b, &t.pairs)
 		hugepage.Add(b, &t.duos)
 	}
+	hugepage.Add(b, &k.asks.weights)
+}
+
+// asks is the row of head that says whether a comment asks, or a table of no rows.
+func (m *Model) asks() *table {
+	row := slices.IndexFunc(m.heads, func(h Head) bool { return h.Name == Asks })
+	if row < 0 {
+		return &table{}
+	}
+	t := &table{mask: m.head.mask, step: m.head.step, bias: m.head.bias[row : row+1]}
+	for at := row; at < len(m.head.weights); at += len(m.heads) {
+		t.weights = append(t.weights, m.head.weights[at])
+	}
+	return t
 }
 
 // know works out word i of a hash and n-grams.
@@ -255,13 +271,11 @@ func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (likely float64, 
 
 // Seems is what [Model.Seems] is; the classes are given by their numbers.
 func (k *Known) Seems(f *text.Folded, classes []uint16) float64 {
-	rows := len(k.heads)
-	if rows == 0 {
+	if len(k.asks.bias) == 0 {
 		return -1
 	}
-	var sums [maxCategories]int32
-	scale := k.add(&k.head, f, classes, sums[:rows])
-	return k.seemsOver(sums[:rows], scale)
+	sum, scale := k.sum(&k.asks, f, classes)
+	return logistic(k.asks.logit(sum, scale, 0))
 }
 
 // sum is [table.add] for a table of one row.
