@@ -3,6 +3,7 @@ package lexicon
 import (
 	"fmt"
 	"strings"
+	"unsafe"
 
 	"takhojd/rules/hugepage"
 	"takhojd/rules/text"
@@ -18,7 +19,7 @@ type Lexicon struct {
 	back    trie     // how compounds end, from the last byte to the first
 	fore    trie     // every word, for readings that may be one of many
 	phrases phrases  // the tree of phrases
-	ends    []run    // which phrases end in a node of that tree
+	ends    []entry  // which phrases end in a node of that tree
 	ended   []uint64 // a bit for each node that one ends in: most are only on the way
 }
 
@@ -28,18 +29,21 @@ type word struct {
 	// after has a bit for each word that may come after this one in a phrase, by its number: mostly the next word in a text does not.
 	after uint64
 	start int32 // the node of the tree of phrases that it leads to from the root, or 0
-	value int32 // of the first of hits, which mostly is the only one
-	hits  run   // the terms that it is a form of
-	// innocent words are left alone, whatever they look like.
+	value int32 // of the first of its terms, which mostly is the only one
+	entry
+}
+
+// A line of the cache must have room for two.
+const _ = uint(32 - unsafe.Sizeof(word{}))
+
+// entry is what a word or a phrase is.
+type entry struct {
+	from uint32 // the terms that it is a form of: hits[from:from+n]
+	n    uint16
+	// innocent ones are left alone, whatever they look like.
 	innocent bool
 	// barren words are no compound of terms, though they are no term themselves.
 	barren bool
-}
-
-// run is a stretch of Lexicon.hits.
-type run struct {
-	from uint32
-	n    uint16
 }
 
 // hit is a term, by way of one of its forms.
@@ -98,8 +102,7 @@ func (l *Lexicon) Gather(b *hugepage.Block) {
 	hugepage.Add(b, &l.table.slots)
 	hugepage.Add(b, &l.words)
 	hugepage.Add(b, &l.phrases.some)
-	hugepage.Add(b, &l.phrases.keys)
-	hugepage.Add(b, &l.phrases.nodes)
+	hugepage.Add(b, &l.phrases.branches)
 	hugepage.Add(b, &l.ends)
 	hugepage.Add(b, &l.ended)
 	for _, t := range []*trie{&l.mods, &l.back} {
@@ -246,20 +249,21 @@ func (b *builder) grow(innocent []string) error {
 // join puts together what was built apart.
 func (b *builder) join() {
 	l := b.l
-	gather := func(hits []hit) run {
-		r := run{uint32(len(l.hits)), uint16(len(hits))}
+	gather := func(x *entry, hits []hit) {
+		x.from, x.n = uint32(len(l.hits)), uint16(len(hits))
 		l.hits = append(l.hits, hits...)
-		return r
 	}
 	for i, hits := range b.words {
 		w := &l.words[i]
-		if w.hits = gather(hits); len(hits) > 0 {
+		if gather(&w.entry, hits); len(hits) > 0 {
 			w.value = hits[0].value
 		}
 	}
 	l.phrases, l.ended = newPhrases(b.steps), make([]uint64, len(b.ends)/64+1)
+	l.ends = make([]entry, len(b.ends))
 	for node, hits := range b.ends {
-		if l.ends = append(l.ends, gather(hits)); len(hits) > 0 {
+		if gather(&l.ends[node], hits); len(hits) > 0 {
+			l.ends[node].innocent = hits[0].value == spared
 			l.ended[node/64] |= 1 << (node % 64)
 		}
 	}
@@ -289,11 +293,16 @@ func reverse(s string) string {
 
 // phrases is the tree of phrases as an open hash table: from a node by a word to a node. Node 0 is the root.
 type phrases struct {
-	keys  []uint64 // node and word; 0 is empty, since words count from 1
-	nodes []int32
-	shift uint
+	branches []branch
+	shift    uint
 	// some has a bit for each hash that a key has: mostly no phrase goes on so, and a few kilobytes say it.
 	some []uint64
+}
+
+// branch goes to a node.
+type branch struct {
+	key uint64 // from which node by which word; 0 is empty, since words count from 1
+	to  int32
 }
 
 const (
@@ -306,14 +315,14 @@ func newPhrases(steps map[step]int32) phrases {
 	for size < 2*len(steps)+2 {
 		size, shift = size*2, shift-1
 	}
-	p := phrases{keys: make([]uint64, size), nodes: make([]int32, size), shift: shift, some: make([]uint64, 1<<someBits/64)}
+	p := phrases{branches: make([]branch, size), shift: shift, some: make([]uint64, 1<<someBits/64)}
 	for s, node := range steps {
 		k := uint64(s.node)<<32 | uint64(s.word)
 		at := p.place(k)
-		for p.keys[at] != 0 {
+		for p.branches[at].key != 0 {
 			at = (at + 1) & (size - 1)
 		}
-		p.keys[at], p.nodes[at] = k, node
+		p.branches[at] = branch{k, node}
 		h := k * spread >> (64 - someBits)
 		p.some[h>>6] |= 1 << (h & 63)
 	}
@@ -328,10 +337,12 @@ func (p *phrases) get(node, word int32) int32 {
 	if h := k * spread >> (64 - someBits); p.some[h>>6]&(1<<(h&63)) == 0 {
 		return 0
 	}
-	for at := p.place(k); p.keys[at] != 0; at = (at + 1) & (len(p.keys) - 1) {
-		if p.keys[at] == k {
-			return p.nodes[at]
+	for at := p.place(k); ; at = (at + 1) & (len(p.branches) - 1) {
+		switch b := &p.branches[at]; b.key {
+		case k:
+			return b.to
+		case 0:
+			return 0
 		}
 	}
-	return 0
 }

@@ -59,7 +59,7 @@ func (s *search) token(i int) {
 	id, whole, barren := t.Word, false, false
 	if id > 0 {
 		x := &s.l.words[id-1]
-		if whole = x.hits.n > 0; whole {
+		if whole = x.n > 0; whole {
 			s.emitWord(x, i, i, t.Disguise, Standalone)
 		}
 		barren = x.barren
@@ -209,7 +209,7 @@ func (s *search) segment(t *text.Token, i int) {
 				break
 			}
 			id := s.l.fore.nodes[n].word
-			if id == 0 || e == k || s.l.words[id-1].hits.n == 0 {
+			if id == 0 || e == k || s.l.words[id-1].n == 0 {
 				continue
 			}
 			if b := &best[e+1]; b.words == 0 || b.words > best[k].words+1 {
@@ -232,29 +232,34 @@ func (s *search) segment(t *text.Token, i int) {
 
 // emitPart emits those terms of a word that may stand in that place of a compound.
 func (s *search) emitPart(id int32, i int, c Compound, d text.Disguise) {
-	r := s.l.words[id-1].hits
-	for k := r.from; k < r.from+uint32(r.n); k++ {
+	x := &s.l.words[id-1].entry
+	for k := x.from; k < x.from+uint32(x.n); k++ {
 		if s.l.hits[k].compound&c != 0 {
-			s.emit(run{k, 1}, i, i, d, c)
+			s.emit(k, i, i, d, c)
 		}
 	}
 }
 
 // emitWord emits the terms that a word is.
 func (s *search) emitWord(w *word, first, last int, d text.Disguise, c Compound) {
-	if w.hits.n == 1 { // as nearly always: nothing but the word need be looked at
+	if w.n == 1 { // as nearly always: nothing but the word need be looked at
 		m := s.next()
-		m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = w.hits.from, w.value, int32(first), int32(last), d, c
+		m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = w.from, w.value, int32(first), int32(last), d, c
 		return
 	}
-	s.emit(w.hits, first, last, d, c)
+	s.emitAll(&w.entry, first, last, d, c)
 }
 
-func (s *search) emit(r run, first, last int, d text.Disguise, c Compound) {
-	for k := r.from; k < r.from+uint32(r.n); k++ {
-		m := s.next()
-		m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = k, s.l.hits[k].value, int32(first), int32(last), d, c
+func (s *search) emitAll(x *entry, first, last int, d text.Disguise, c Compound) {
+	for k := x.from; k < x.from+uint32(x.n); k++ {
+		s.emit(k, first, last, d, c)
 	}
+}
+
+// emit emits hit k.
+func (s *search) emit(k uint32, first, last int, d text.Disguise, c Compound) {
+	m := s.next()
+	m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = k, s.l.hits[k].value, int32(first), int32(last), d, c
 }
 
 // next makes room for a match, all of whose fields are to be set.
@@ -286,12 +291,12 @@ func (s *search) leads(w *word, next int) bool {
 // on the way is found. A phrase does not go over the end of a sentence, but over emoji.
 func (s *search) follow(first, next int, node int32, d text.Disguise, depth int) {
 	if depth > 0 && s.l.ended[node/64]&(1<<(node%64)) != 0 {
-		hits := s.l.ends[node]
-		if s.l.hits[hits.from].value == spared {
+		x := &s.l.ends[node]
+		if x.innocent {
 			s.spare(first, next-1)
 			return
 		}
-		s.emit(hits, first, next-1, d, Standalone)
+		s.emitAll(x, first, next-1, d, Standalone)
 	}
 	for next < len(s.tokens) && s.tokens[next].Kind == text.Symbol {
 		next++
