@@ -12,7 +12,7 @@ import (
 // not in them. What only reads goes on waiting.
 func SetAside(ctx context.Context, db *store.DB, why string) (n int64, err error) {
 	err = db.Update(ctx, func(tx *store.Tx) error {
-		r, err := tx.Exec(`UPDATE outbox SET state = 'dead', error = $1 WHERE state = 'waiting' AND action NOT IN ('capture', 'post')`, why)
+		r, err := tx.Exec(`UPDATE outbox SET state = 'dead', error = $1 WHERE state = 'waiting' AND action NOT IN ('capture', 'post', 'reread')`, why)
 		if err != nil {
 			return err
 		}

@@ -211,9 +211,10 @@ func (w *world) call(ctx context.Context, name, id, deed string, does func(c *ci
 		w.deeds[deed] = d
 	}
 	d.times++
+	d.by = w.processes
 	w.goesOn()
 	if fault == nil && ctx.Err() != nil {
-		fault, c.lost = ctx.Err(), true // who was cut off writes nothing down
+		fault = ctx.Err() // who was cut off writes nothing down
 	}
 	if w.burn() || fault != nil {
 		d.lost++
@@ -340,7 +341,7 @@ func (w *world) Reply(ctx context.Context, ref platforms.Ref, text string) (stri
 	deed := "reply " + text
 	if d := w.deeds[deed]; d != nil {
 		known := w.number(`SELECT count(*) FROM comments WHERE channel = $1 AND own = 1 AND text = $2`, w.channel.ID, text)
-		if d.lost < d.times || known > 0 {
+		if d.lost < d.times && d.by == w.processes || known > 0 {
 			w.t.Fatalf("an answer is sent again: %d times, %d answers lost, %d in the books", d.times, d.lost, known)
 		}
 	}
@@ -390,7 +391,7 @@ func (w *world) Report(ctx context.Context, ref platforms.Ref, _, text string) e
 // deed is done once, save where the platform's answer was lost.
 func (w *world) deed(ctx context.Context, action, id, text string) error {
 	deed := action + " " + id + " " + text
-	if d := w.deeds[deed]; d != nil && d.lost < d.times {
+	if d := w.deeds[deed]; d != nil && d.lost < d.times && d.by == w.processes {
 		w.t.Fatalf("%s: %s again, %d times, %d answers lost", id, action, d.times, d.lost)
 	}
 	return w.call(ctx, action, id, deed, func(*citizen) error { return nil })

@@ -159,7 +159,7 @@ func (w *world) agree(read bool) {
 		r, known := rows[id]
 		fail := func(format string, args ...any) { w.tell(id); w.t.Fatalf(format, args...) }
 		switch {
-		case !read && (c.lost || c.unsure[0] || c.unsure[1]):
+		case !read && (c.lost || c.unsure[0] || c.unsure[1] || w.refusedToSay(id)):
 		case c.gone && !known:
 		case !known:
 			fail("%s: not in the books", id)
@@ -184,6 +184,12 @@ func (w *world) agree(read bool) {
 	}
 }
 
+// refusedToSay tells whether a comment was to be read again, and the platform would not show it.
+func (w *world) refusedToSay(id string) bool {
+	return w.number(`SELECT count(*) FROM outbox o JOIN comments c ON c.id = o.comment WHERE c.channel = $1 AND c.comment_id = $2 AND o.action = 'reread' AND o.state = 'dead'`,
+		w.channel.ID, id) > 0
+}
+
 // settled is what was last decided on what a comment says, and its flag.
 type settled struct {
 	id               int64
@@ -203,7 +209,7 @@ func (w *world) settled(r row) (s settled) {
 		if err := tx.QueryRow(`SELECT count(*) FROM decisions WHERE comment = $1 AND (escalate = 1 OR action = 'escalate')`, r.id).Scan(&s.earlierEscalated); err != nil {
 			return err
 		}
-		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'dead' AND action <> 'capture'`, r.id).Scan(&s.dead)
+		return tx.QueryRow(`SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'dead' AND action NOT IN ('capture', 'reread')`, r.id).Scan(&s.dead)
 	})
 	if err != nil {
 		w.t.Fatal(err)

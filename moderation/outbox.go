@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 
 // perChannel is how many things are done on one channel at a time.
 const perChannel = 4
+
+// unasked is what no person is troubled with when it can't be done.
+const unasked = `('capture', 'reread')`
 
 // mostRead is how many jobs of a kind are read at a time: those beyond what a channel can begin are begun when it has a place again.
 const mostRead = 4 * perChannel
@@ -49,8 +53,9 @@ type job struct {
 type outcome struct {
 	// result settles the job: "done", "already", "gone", "stale". Empty means that it must be tried again, or never.
 	result string
-	// reread is the comment as it was found when it said something else than what was decided on.
+	// reread is the comment as it was found, asked for at a time, when it said something else than what was decided on, or was to be read.
 	reread *platforms.Comment
+	asked  time.Time
 	// state is how the comment stands afterwards; empty: unchanged.
 	state State
 	// reply is the platform's id of what we wrote.
@@ -196,7 +201,7 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 func gravest(tx *store.Tx, jobs []job, channel, action string, now time.Time) ([]job, error) {
 	rows, err := tx.Query(`SELECT id, comment, decision, record_id, revision, argument, attempts, error LIKE $4 || '%', since, priority FROM outbox o
 		WHERE state = 'waiting' AND channel = $1 AND action = $2 AND not_before <= $3 AND (comment = 0 OR NOT EXISTS (SELECT 1 FROM outbox e
-		WHERE e.comment = o.comment AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report')))
+		WHERE e.comment = o.comment AND e.id < o.id AND e.state = 'waiting' AND e.action NOT IN ('reply', 'private-reply', 'mute', 'report', 'reread')))
 		ORDER BY priority DESC, id LIMIT `+strconv.Itoa(mostRead), channel, action, now, unknownOutcome)
 	if err != nil {
 		return jobs, err
@@ -287,9 +292,50 @@ func (d *dispatcher) do(ctx context.Context, j job) {
 	defer cancel()
 	o := m.attempt(attempt, j)
 	if o.err != nil && held.Err() != nil {
-		return // cut off: whoever has the channel now tries again
+		m.cutOff(j)
+		return
+	}
+	if o.err != nil && j.begun {
+		o.err = stillUnknown(o.err)
 	}
 	m.settle(j, o)
+}
+
+// cutOff leaves a job that it was too late for to whoever has the channel now: who takes it up again asks the platform first. Where it was
+// called off or done by another meanwhile, what we told the platform may have come last: then the comment is read again.
+//
+// If we die before that is written, the next full reading finds what we did.
+func (m *Moderator) cutOff(j job) {
+	if !removesOrShows(j.action) {
+		return
+	}
+	err := m.update(context.Background(), func(w *walk) error {
+		was, err := statesOf(w.tx, []int64{j.id})
+		if err != nil || was[j.id] == "waiting" {
+			return err
+		}
+		return w.readAgain(j.comment, j.channel)
+	})
+	if err != nil {
+		m.log.Error("outbox: cannot ask for a comment to be read again", zap.Int64("job", j.id), zap.Error(err))
+	}
+}
+
+// removesOrShows tells whether an action changes how a comment stands on its platform.
+func removesOrShows(action string) bool {
+	return action == "hide" || action == "restore" || action == "delete"
+}
+
+// readAgain lets a comment be read on its platform, and what is true there be written down.
+func (w *walk) readAgain(comment int64, channel string) error {
+	n, err := howMany(w.tx, `SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'waiting' AND action = 'reread'`, comment)
+	if err != nil || n > 0 {
+		return err
+	}
+	w.tx.Insert(outboxTable, comment, channel, "reread", 0, "", "", "", 0, time.Time{}, w.now, w.now)
+	w.outbox = true
+	w.tx.Notify("outbox")
+	return nil
 }
 
 // stillWaiting tells whether the job is still to be done: a person may have taken it back since it was listed.
@@ -323,6 +369,15 @@ func (m *Moderator) deleting(ctx context.Context, adapter Adapter, j job, receip
 		return err
 	}
 	return unknown(adapter.Delete(ctx, receipt))
+}
+
+// stillUnknown marks whatever has failed since an attempt whose outcome nobody knows: a platform that could not be asked what became of that
+// has not told.
+func stillUnknown(err error) error {
+	if strings.HasPrefix(err.Error(), unknownOutcome) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", unknownOutcome, err)
 }
 
 // unknown marks an error after which nobody knows whether the platform did what it was told.
@@ -360,6 +415,7 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	case "report":
 		return unlessGone(outcome{result: "done", err: m.report(ctx, adapter, j, c)})
 	}
+	asked := m.now()
 	now, err := adapter.Fetch(ctx, c.ref)
 	if errors.Is(err, platforms.ErrGone) {
 		if j.action == "delete" && j.begun {
@@ -370,6 +426,9 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 	if err != nil {
 		return outcome{err: err, read: true}
 	}
+	if j.action == "reread" {
+		return outcome{result: "done", reread: &now, asked: asked}
+	}
 	if j.action == "restore" {
 		o := unlessGone(outcome{result: "done", state: Standing, err: adapter.Unhide(ctx, c.ref)})
 		if o.result == "gone" {
@@ -378,7 +437,7 @@ func (m *Moderator) attempt(ctx context.Context, j job) outcome {
 		return o
 	}
 	if now.Revision() != j.revision {
-		o := outcome{result: "stale", reread: &now}
+		o := outcome{result: "stale", reread: &now, asked: asked}
 		if now.Hidden { // by a colleague, or by an attempt of ours whose answer was lost
 			o.state = Hidden
 		}
@@ -510,8 +569,12 @@ func (w *walk) finish(j job, o outcome, was string) error {
 				return err
 			}
 		}
+		e := platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: "reread"}
+		if j.action == "reread" {
+			e.At, e.Via = o.asked, viaBackfill // it says whether the comment is hidden, too
+		}
 		w.inbox = true
-		return w.m.inbox.PutWithin(w.tx, platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: "reread"}, w.now)
+		return w.m.inbox.PutWithin(w.tx, e, w.now)
 	}
 	return nil
 }
@@ -535,7 +598,7 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 			}
 		}
 	}
-	if j.action == "capture" {
+	if j.action == "capture" || j.action == "reread" {
 		return nil
 	}
 	w.note(c, w.now, "platform:"+j.action, "", o.result)
@@ -574,7 +637,7 @@ func (w *walk) mended(c *comment) error {
 		return nil
 	}
 	n, err := howMany(w.tx, `SELECT count(*) FROM flags WHERE comment = $1 AND closed_at = 0 AND why = 'failed'
-		AND NOT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND state = 'dead' AND action <> 'capture')`, c.id)
+		AND NOT EXISTS (SELECT 1 FROM outbox WHERE comment = $1 AND state = 'dead' AND action NOT IN `+unasked+`)`, c.id)
 	if err != nil || n == 0 {
 		return err
 	}
@@ -654,7 +717,7 @@ func (w *walk) postpone(j job, o outcome) error {
 			return err
 		}
 	}
-	if !dead || j.comment == 0 || j.action == "capture" {
+	if !dead || j.comment == 0 || j.action == "capture" || j.action == "reread" {
 		return nil
 	}
 	c, err := w.loadID(j.comment)

@@ -483,6 +483,12 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 	if err := w.save(c); err != nil {
 		return err
 	}
+	if !c.fresh && d.action != Flag && d.why != Escalation {
+		// What was doubtful in words that it no longer says is not what is asked now, however grave it was.
+		if _, err := w.tx.Exec(`UPDATE flags SET severity = 0 WHERE comment = $1 AND closed_at = 0 AND why IN ('doubt', 'quota')`, c.id); err != nil {
+			return err
+		}
+	}
 	switch {
 	case d.why == Escalation, there && (d.action == Flag || d.why == EditedWhy || d.why == BlockWhy):
 		return w.openFlag(d, policy)

@@ -388,9 +388,25 @@ func (w *walk) overrule(c *comment, d *decision) error {
 	default:
 		return nil
 	}
-	_, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2, result = $3 WHERE comment = $1 AND state IN ('waiting', 'dead')
-		AND action IN `+against, c.id, w.now, overruledBy(d.id))
-	return err
+	return w.callOff(c, overruledBy(d.id), `action IN `+against)
+}
+
+// callOff cancels what waits or has failed, as far as a condition holds, with its arguments from $4 on. What a process may have told the
+// platform that then died or was cut off, nobody will settle any more; and what the platform told of such a thing meanwhile was taken for
+// ours. So the comment is read again.
+func (w *walk) callOff(c *comment, result, condition string, args ...any) error {
+	begun := false
+	var action string
+	var attempts int
+	var notBefore int64
+	err := eachRow(w.tx, `UPDATE outbox SET state = 'cancelled', settled_at = $2, result = $3 WHERE comment = $1 AND state IN ('waiting', 'dead')
+		AND `+condition+` RETURNING action, attempts, not_before`, append([]any{c.id, w.now, result}, args...), func() {
+		begun = begun || removesOrShows(action) && (attempts > 0 || notBefore <= store.Time(w.now))
+	}, &action, &attempts, &notBefore)
+	if err != nil || !begun {
+		return err
+	}
+	return w.readAgain(c.id, c.ref.Channel)
 }
 
 // overruledBy marks outbox rows that a decision called off, so that they come back when it is undone.
@@ -467,8 +483,26 @@ func (m *Moderator) Undo(ctx context.Context, id int64, by string) error {
 		if err := w.reopen(c, flag, id, Action(action), by); err != nil || Action(action).beside() {
 			return err
 		}
-		return w.leftHidden(c)
+		if err := w.leftHidden(c); err != nil {
+			return err
+		}
+		return w.leftUndone(c)
 	})
+}
+
+// leftUndone puts a comment before a person of which something failed while it stood in the queue for what is taken back now.
+func (w *walk) leftUndone(c *comment) error {
+	n, err := howMany(w.tx, `SELECT count(*) FROM outbox WHERE comment = $1 AND state = 'dead' AND action NOT IN `+unasked+`
+		AND NOT EXISTS (SELECT 1 FROM flags WHERE comment = $1 AND closed_at = 0)`, c.id)
+	if err != nil || n == 0 || c.state == Deleted || c.state == Removed {
+		return err
+	}
+	d, err := w.decisionOn(c)
+	if err != nil {
+		return err
+	}
+	d.why = Failed
+	return w.openFlag(d, w.m.Policy())
 }
 
 // leftHidden puts a comment before a person that stays hidden when a decision is taken back: it was hidden already when the decision came to
@@ -505,7 +539,7 @@ func (w *walk) takeBack(c *comment, id int64, action Action, record string) erro
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'cancelled', settled_at = $2 WHERE comment = $3 AND decision = $1 AND state IN ('waiting', 'dead')`, id, w.now, c.id); err != nil {
+	if err := w.callOff(c, "", `decision = $4`, id); err != nil {
 		return err
 	}
 	if _, err := w.tx.Exec(`UPDATE outbox SET state = 'waiting', settled_at = 0, result = '' WHERE comment = $1 AND state = 'cancelled' AND result = $2`,

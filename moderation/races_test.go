@@ -3,6 +3,7 @@ package moderation_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -139,6 +140,33 @@ func TestWhatAPersonLetsStandIsNotHiddenLater(t *testing.T) {
 	})
 }
 
+// What the platform told of while a hide of ours waited was taken for that hide. Called off, the hide never tells how the comment stands.
+func TestACalledOffHideLeavesTheCommentToBeRead(t *testing.T) {
+	d := sit(t)
+	begun, fail := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	d.platform.hook(func(call, _ string) (err error) {
+		if call == "fetch" {
+			once.Do(func() { close(begun); <-fail; err = errors.New("fault") })
+		}
+		return err
+	}, nil)
+	e := d.write("c1", "Bo", insult)
+	d.receive(e)
+	<-begun
+	e.Comment.Hidden = true // by a colleague, in the platform's own tools
+	d.platform.mu.Lock()
+	d.platform.comments["c1"] = e.Comment
+	d.platform.mu.Unlock()
+	d.receive(platforms.Event{Kind: platforms.Hidden, Comment: platforms.Comment{Ref: ref("c1")}, At: d.clock.now(), Via: "webhook"})
+	d.resolve("c1", moderation.Allow)
+	close(fail)
+	d.settle()
+	if k := d.of("c1"); k.State != moderation.Hidden || k.Flag == nil {
+		t.Errorf("hidden on the platform, and in the books %s, with a flag %v", k.State, k.Flag != nil)
+	}
+}
+
 func TestUndoneWhileItIsDone(t *testing.T) {
 	ctx := context.Background()
 	t.Run("a restore", func(t *testing.T) {
@@ -168,7 +196,7 @@ func TestUndoneWhileItIsDone(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.receive(platforms.Event{Kind: platforms.Hidden, Comment: platforms.Comment{Ref: ref("c1")}, At: d.clock.now(), Via: "webhook"})
-		d.eventually("the echo is taken", func() bool { return d.counts().Waiting == 0 })
+		d.eventually("the echo is taken", func() bool { return d.counts().Waiting == 1 }) // it is read again when the hide has ended
 		goOn()
 		d.eventually("shown again", func() bool { return d.platform.count("unhide c1") == 1 })
 		d.settle()
@@ -206,5 +234,23 @@ func TestAnUndoneDecisionGivesItsFlagBack(t *testing.T) {
 	}
 	if len(d.queue()) != 1 {
 		t.Error("undecided, and in no queue")
+	}
+}
+
+// What failed while the comment stood in the queue for another reason is asked when that reason is taken back.
+func TestAnUndoneDecisionLeavesWhatFailed(t *testing.T) {
+	ctx, d := context.Background(), sit(t)
+	begun, goOn := d.held("fetch")
+	d.receive(d.write("c1", "Bo", insult))
+	<-begun
+	made := d.resolve("c1", moderation.Escalate)
+	d.platform.hook(func(string, string) error { return platforms.ErrNotPermitted }, nil)
+	goOn()
+	d.settle()
+	if err := d.Undo(ctx, made.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	if k := d.of("c1"); k.Flag == nil || k.Flag.Why != moderation.Failed {
+		t.Errorf("could not be hidden, and its flag: %+v", k.Flag)
 	}
 }

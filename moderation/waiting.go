@@ -60,7 +60,7 @@ func callOf(action string) string {
 	switch action {
 	case "hide", "restore":
 		return callHide
-	case "capture", "post":
+	case "capture", "post", "reread":
 		return callRead
 	}
 	return action
@@ -69,7 +69,7 @@ func callOf(action string) string {
 // reads tells whether the platform is read before, or by, an action.
 func reads(action string) bool {
 	switch action {
-	case "hide", "restore", "delete", "capture", "post":
+	case "hide", "restore", "delete", "capture", "post", "reread":
 		return true
 	}
 	return false

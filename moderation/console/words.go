@@ -317,6 +317,7 @@ var catalogue = map[string]rules.Words{
 	"action.reply":         {SV: "Svara", EN: "Reply"},
 	"action.private-reply": {SV: "Svara enskilt", EN: "Reply in private"},
 	"action.capture":       {SV: "Spara bilder", EN: "Keep pictures"},
+	"action.reread":        {SV: "Läsa på nytt", EN: "Read again"},
 	"action.post":          {SV: "Läsa inlägget", EN: "Read the post"},
 
 	"action.removed":  {SV: "Försvann", EN: "Disappeared"},
