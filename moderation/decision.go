@@ -210,6 +210,14 @@ type Muter interface {
 	Mute(context.Context, platforms.Author) error
 }
 
+// Recaller finds what we said. Where it is missing, Reply itself must find that the account has said the same to the comment before, or a
+// process that dies between the platform's answer and its own commit says it twice.
+type Recaller interface {
+	// Said returns the platform's id of our public answer to a comment that says text; "" where the platform shows none. It is asked only when
+	// nobody knows whether an answer arrived.
+	Said(ctx context.Context, ref platforms.Ref, text string) (id string, err error)
+}
+
 // Reporter reports a comment to the platform's own moderators. reason is a category of the policy; text is what a person wrote for them.
 type Reporter interface {
 	Report(ctx context.Context, ref platforms.Ref, reason, text string) error

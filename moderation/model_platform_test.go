@@ -339,14 +339,12 @@ func (w *world) Unhide(ctx context.Context, ref platforms.Ref) error {
 
 func (w *world) Reply(ctx context.Context, ref platforms.Ref, text string) (string, error) {
 	deed := "reply " + text
-	if d := w.deeds[deed]; d != nil {
-		known := w.number(`SELECT count(*) FROM comments WHERE channel = $1 AND own = 1 AND text = $2`, w.channel.ID, text)
-		if d.lost < d.times && d.by == w.processes || known > 0 {
-			w.t.Fatalf("an answer is sent again: %d times, %d answers lost, %d in the books", d.times, d.lost, known)
-		}
-	}
+	process := w.processes
 	var id string
 	err := w.call(ctx, "reply", ref.Comment, deed, func(c *citizen) error {
+		if w.ownAnswer(ref.Comment, text) != "" && process == w.processes { // save by one that was stopped in the middle of it
+			w.t.Fatal("an answer is said twice")
+		}
 		w.serial++
 		id = fmt.Sprintf("r%d", w.serial)
 		own := &citizen{Comment: platforms.Comment{Ref: w.ref(id), Post: c.Post, Parent: ref.Comment, Author: platforms.Author{ID: w.channel.Account}, Own: true,
@@ -356,6 +354,21 @@ func (w *world) Reply(ctx context.Context, ref platforms.Ref, text string) (stri
 		w.happened(own, platforms.Added, false)
 		return nil
 	})
+	return id, err
+}
+
+// ownAnswer finds what we said to a comment.
+func (w *world) ownAnswer(comment, text string) (id string) {
+	for _, name := range w.names {
+		if c := w.citizens[name]; c.Own && c.Parent == comment && c.Text == text {
+			id = name
+		}
+	}
+	return id
+}
+
+func (w *world) Said(ctx context.Context, ref platforms.Ref, text string) (id string, err error) {
+	err = w.call(ctx, "said", ref.Comment, "", func(*citizen) error { id = w.ownAnswer(ref.Comment, text); return nil })
 	return id, err
 }
 

@@ -113,14 +113,18 @@ func (w *walk) enqueueReply(d *decision, r Resolution) error {
 }
 
 // say sends an answer, once. Where an earlier attempt's outcome is not known, what we have read of our own account since tells whether
-// it arrived; the adapter, too, may find that it did.
+// it arrived, and else the platform does ([Recaller]). An answer in private no platform shows; the one that takes them takes one for each comment.
 func (m *Moderator) say(ctx context.Context, adapter Adapter, j job, c *comment) outcome {
 	if moot, err := m.moot(ctx, j, c); err != nil || moot != "" {
 		return outcome{result: moot, err: err}
 	}
 	if j.begun && j.action == "reply" {
-		if id, err := m.alreadySaid(ctx, j, c); err != nil || id != "" {
-			return outcome{result: "already", reply: id, record: j.record, err: err}
+		id, err := m.alreadySaid(ctx, j, c)
+		if recaller, ok := adapter.(Recaller); ok && err == nil && id == "" {
+			id, err = recaller.Said(ctx, c.ref, j.argument)
+		}
+		if err != nil || id != "" {
+			return unlessGone(outcome{result: "already", reply: id, record: j.record, read: true, err: err})
 		}
 	}
 	record, err := m.beginReply(ctx, j, c)

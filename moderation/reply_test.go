@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -267,6 +268,64 @@ func TestAnAnswerWhoseOutcomeWasLost(t *testing.T) {
 	}
 	sent := d.messages()
 	if len(sent) != 1 || !strings.Contains(outcomesOf(sent[0])[0], `"already"`) || !strings.Contains(outcomesOf(sent[0])[0], `"comment":"r1"`) {
+		t.Errorf("%d records, %v", len(sent), outcomesOf(sent[0]))
+	}
+}
+
+// recalling is a platform that shows what we said.
+type recalling struct{ *platform }
+
+func (p recalling) Said(_ context.Context, ref platforms.Ref, text string) (id string, err error) {
+	err = p.call("said", ref.Comment, func(*platforms.Comment) error {
+		if slices.Contains(p.said, text) {
+			id = "r1"
+		}
+		return nil
+	})
+	return id, err
+}
+
+// The answer arrived, and ours to it was lost; then the platform could not say whether it had. What nobody knows is still not known.
+func TestAnAnswerWhoseOutcomeStaysUnknown(t *testing.T) {
+	d := sit(t)
+	d.stop()
+	d.cfg.Adapters = map[string]moderation.Adapter{channel.ID: recalling{d.platform}}
+	d.start()
+	d.tell(d.write("c1", "Bo", linked))
+	asked := make(chan struct{})
+	var once sync.Once
+	until := d.clock.now().Add(time.Hour)
+	d.platform.hook(func(call, _ string) error {
+		if call == "said" && d.clock.now().Before(until) {
+			once.Do(func() { close(asked) })
+			return &platforms.RetryAfterError{At: until, Err: errors.New("throttled")}
+		}
+		return nil
+	}, func(call, _ string) error {
+		if call == "reply" {
+			return errors.New("the answer was lost on its way")
+		}
+		return nil
+	})
+	if _, err := d.say("c1", func(*moderation.Resolution) {}); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.move(undo)
+	d.eventually("the platform is asked what became of the answer", func() bool {
+		select {
+		case <-asked:
+			return true
+		default:
+			return false
+		}
+	})
+	d.clock.move(2 * time.Hour)
+	d.settle()
+	if n := d.platform.count("reply c1"); n != 1 {
+		t.Errorf("said %d times", n)
+	}
+	sent := d.messages()
+	if len(sent) != 1 || !strings.Contains(outcomesOf(sent[0])[0], `"already"`) {
 		t.Errorf("%d records, %v", len(sent), outcomesOf(sent[0]))
 	}
 }

@@ -53,6 +53,25 @@ func (a *Account) Reply(ctx context.Context, ref platforms.Ref, text string) (st
 	return a.createRecord(ctx, "reply", postRecord, record)
 }
 
+// Said returns the address of the account's answer to a comment that says text; "" where the network shows none. It costs one call.
+func (a *Account) Said(ctx context.Context, ref platforms.Ref, text string) (string, error) {
+	p, err := a.mine(ref)
+	if err != nil {
+		return "", err
+	}
+	shown, err := a.thread(ctx, p.String(), 1)
+	if err != nil {
+		return "", err
+	}
+	for _, n := range shown.Replies {
+		v, err := readView(n.Post)
+		if err == nil && string(v.Author.DID) == a.cfg.Channel.Account && string(v.content.Text) == text {
+			return v.address().String(), nil
+		}
+	}
+	return "", nil
+}
+
 // createRecord creates a record of the account's and returns its address.
 func (a *Account) createRecord(ctx context.Context, action, collection string, record map[string]any) (string, error) {
 	body, err := a.call(ctx, action, "com.atproto.repo.createRecord", map[string]any{"repo": a.cfg.Channel.Account, "collection": collection,

@@ -250,7 +250,7 @@ func (t *thread) catchUp(ctx context.Context, sink func(context.Context, []platf
 			continue
 		}
 		asked[branch] = true
-		root, err := t.account.thread(ctx, branch)
+		root, err := t.account.thread(ctx, branch, deepest)
 		if errors.Is(err, platforms.ErrGone) {
 			if branch == t.post.String() {
 				return nil // deleted while we read: what stood under it stands nowhere now
@@ -274,10 +274,10 @@ func (t *thread) catchUp(ctx context.Context, sink func(context.Context, []platf
 	return nil
 }
 
-// thread asks for what stands under a post.
-func (a *Account) thread(ctx context.Context, address string) (node, error) {
+// thread asks for what stands under a post, down to a depth.
+func (a *Account) thread(ctx context.Context, address string, depth int) (node, error) {
 	body, err := a.query(ctx, "comments", "app.bsky.feed.getPostThread",
-		url.Values{"uri": {address}, "depth": {fmt.Sprint(deepest)}, "parentHeight": {"0"}})
+		url.Values{"uri": {address}, "depth": {fmt.Sprint(depth)}, "parentHeight": {"0"}})
 	if err != nil {
 		return node{}, err
 	}

@@ -130,7 +130,7 @@ func (a *Account) checkPolling(ctx context.Context) platforms.Check {
 }
 
 func (a *Account) checkShown(ctx context.Context, name string, p post) platforms.Check {
-	_, err := a.thread(ctx, p.String())
+	_, err := a.thread(ctx, p.String(), 1)
 	switch {
 	case errors.Is(err, platforms.ErrGone):
 		return bad(name, "Bluesky visar inte kontots senaste inlägg. Kontot kan vara begränsat. Kontakta Blueskys support.",

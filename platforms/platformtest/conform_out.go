@@ -278,6 +278,26 @@ func notPermitted(s *site) {
 	}
 }
 
+// said asks for the answer that was just given, as one does who never heard whether it arrived.
+func (s *site) said(comment, answer string) {
+	recaller, ok := s.adapter.(interface {
+		Said(context.Context, platforms.Ref, string) (string, error)
+	})
+	if !ok { // then Reply itself finds it
+		again, err := s.adapter.Reply(s.soon(), s.ref(comment), "Klockan åtta & aldrig <förr>.")
+		if err != nil || again != answer {
+			s.Errorf("answered again: %q, %v, and the answer is %q", again, err, answer)
+		}
+		return
+	}
+	if got, err := recaller.Said(s.soon(), s.ref(comment), "Klockan åtta & aldrig <förr>."); err != nil || got != answer {
+		s.Errorf("the answer %q is not found: %q, %v", answer, got, err)
+	}
+	if got, err := recaller.Said(s.soon(), s.ref(comment), "Klockan nio."); err != nil || got != "" {
+		s.Errorf("what was never answered is found: %q, %v", got, err)
+	}
+}
+
 func replyInPublic(s *site) {
 	if !s.adapter.Capabilities().Reply {
 		s.Skip("there are no replies here")
@@ -291,6 +311,7 @@ func replyInPublic(s *site) {
 	if got, err := s.adapter.Fetch(s.soon(), s.ref(id)); err != nil || !got.Own {
 		s.Errorf("our reply is not known as ours: %v", err)
 	}
+	s.said(c.ID, id)
 	long := strings.Repeat("å", s.adapter.Capabilities().ReplyLength)
 	id, err = s.adapter.Reply(s.soon(), s.ref(s.say("Hela listan?").ID), long)
 	s.must(err)

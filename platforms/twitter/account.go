@@ -329,6 +329,34 @@ func (a *Account) Reply(ctx context.Context, ref platforms.Ref, text string) (st
 	return string(made.Data.ID), nil
 }
 
+// Said returns the id of the account's answer to a comment that says text; "" where the platform's search shows none: it reaches seven days
+// back, and shows what was just said after some seconds. The platform itself refuses what repeats what the account has just said. It costs
+// two calls, and one more for each hundred answers in the conversation.
+func (a *Account) Said(ctx context.Context, ref platforms.Ref, text string) (id string, err error) {
+	c, err := a.Fetch(ctx, ref)
+	if err != nil {
+		return "", err
+	}
+	since := c.Posted
+	if oldest := a.cfg.Now().Add(-searchReach); since.Before(oldest) {
+		since = oldest
+	}
+	query := fields()
+	query.Set("query", "conversation_id:"+c.Post)
+	query.Set("since_id", idBefore(since))
+	told := map[word]bool{}
+	err = a.list(ctx, call{action: "search", path: "/2/tweets/search/recent", query: query}, "next_token", func(items []json.RawMessage, inc includes) error {
+		events, err := a.events(items, inc, told)
+		for _, e := range events {
+			if e.Comment.Own && e.Comment.Parent == ref.Comment && e.Comment.Text == text {
+				id = e.Comment.Ref.Comment
+			}
+		}
+		return err
+	})
+	return id, err
+}
+
 // PrivateReply is not to be had: a message reaches only those who let strangers write to them.
 func (a *Account) PrivateReply(context.Context, platforms.Ref, string) error {
 	return fmt.Errorf("twitter: reply in private: %w", platforms.ErrUnsupported)

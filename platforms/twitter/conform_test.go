@@ -42,6 +42,7 @@ type silent struct {
 type muter interface {
 	Mute(context.Context, platforms.Author) error
 	Check(context.Context) []platforms.Check
+	Said(context.Context, platforms.Ref, string) (string, error)
 }
 
 func subject() platformtest.Subject {
