@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
@@ -165,6 +166,8 @@ type Archive struct {
 	public   string
 	secret   []byte // what pseudonyms are made with
 	now      func() time.Time
+	// grew is how large the log was when this process last wrote to it, as far as that was committed: what is asked beforehand goes by it.
+	grew atomic.Int64
 }
 
 // New returns the archive that lives in db and signs its checkpoints with key. It must be called before the first write to db.

@@ -126,7 +126,16 @@ func (l logHashes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 
 func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
 	read := map[int64]tlog.Hash{}
-	err := tx.ForEach(`SELECT idx, hash FROM log_hashes WHERE `+tx.AmongNumbers(`idx`, `$1`), []any{indexes}, func(scan func(...any) error) error {
+	askHashes(tx, indexes, read)
+	if err := tx.Answers(); err != nil {
+		return nil, fmt.Errorf("archive: log hashes: %w", err)
+	}
+	return read, nil
+}
+
+// askHashes asks for stored hashes.
+func askHashes(tx *store.Tx, indexes []int64, read map[int64]tlog.Hash) {
+	tx.Ask(`SELECT idx, hash FROM log_hashes WHERE `+tx.AmongNumbers(`idx`, `$1`), []any{indexes}, func(scan func(...any) error) error {
 		var index int64
 		var b []byte
 		if err := scan(&index, &b); err != nil {
@@ -138,10 +147,6 @@ func readHashes(tx *store.Tx, indexes []int64) (map[int64]tlog.Hash, error) {
 		read[index] = tlog.Hash(b)
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("archive: log hashes: %w", err)
-	}
-	return read, nil
 }
 
 // growth is what is known of the log by who adds to it, so that it is read once: its size, and the hashes that a tree of that size grows from, with
@@ -150,6 +155,10 @@ type growth struct {
 	begun  bool
 	size   int64
 	hashes map[int64]tlog.Hash
+	// asked is true when last, the last leaf, was asked for; guessed are hashes that were asked for with it.
+	asked   bool
+	last    sql.NullInt64
+	guessed map[int64]tlog.Hash
 }
 
 // growthKey is the key under which growth is kept.
@@ -161,17 +170,24 @@ const mostGrown = 4096
 // growing returns the log as this transaction has made it so far.
 func growing(tx *store.Tx) (*growth, error) {
 	g := store.Kept[growth](tx, growthKey{})
-	if g.begun && len(g.hashes) < mostGrown {
-		return g, nil
+	if g.begun {
+		if len(g.hashes) < mostGrown {
+			return g, nil
+		}
+		*g = growth{}
 	}
-	*g = growth{}
-	var last sql.NullInt64
-	if err := tx.QueryRow(`SELECT max(leaf) FROM archive_entries`).Scan(&last); err != nil {
+	if !g.asked {
+		tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
+	}
+	if err := tx.Answers(); err != nil {
 		return nil, fmt.Errorf("archive: size of the log: %w", err)
 	}
 	g.hashes = map[int64]tlog.Hash{}
-	if last.Valid {
-		g.size = last.Int64 + 1
+	if g.guessed != nil {
+		g.hashes = g.guessed
+	}
+	if g.last.Valid {
+		g.size = g.last.Int64 + 1
 		if _, err := tlog.TreeHash(g.size, gathering{logHashes{tx}, g}); err != nil {
 			return nil, fmt.Errorf("archive: the log's edge: %w", err)
 		}
@@ -194,10 +210,33 @@ func (r gathering) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, err
 }
 
-// Ready reads what [Archive.Append] has to know of the log, for callers that will have rows waiting by then.
-func (a *Archive) Ready(tx *store.Tx) error {
-	_, err := growing(tx)
-	return err
+// Ready asks what [Archive.Append] has to know of the log (see [store.Tx.Ask]), for callers that will have rows waiting by then. The hashes are
+// those of the log as it was left here; has another process let it grow since, they are asked for when they are needed.
+func (a *Archive) Ready(tx *store.Tx) {
+	g := store.Kept[growth](tx, growthKey{})
+	if g.begun || g.asked {
+		return
+	}
+	g.asked = true
+	tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
+	edge := edgeOf(a.grew.Load())
+	if len(edge) == 0 {
+		return
+	}
+	read := map[int64]tlog.Hash{}
+	g.guessed = read
+	askHashes(tx, edge, read)
+}
+
+// edgeOf lists the hashes that a log of a size grows from.
+func edgeOf(size int64) (edge []int64) {
+	if size > 0 {
+		_, _ = tlog.TreeHash(size, tlog.HashReaderFunc(func(indexes []int64) ([]tlog.Hash, error) {
+			edge = append(edge, indexes...)
+			return make([]tlog.Hash, len(indexes)), nil
+		}))
+	}
+	return edge
 }
 
 // nextLeaf is the index that the next leaf gets: the size of the log as this transaction sees it.
@@ -250,10 +289,8 @@ func (a *Archive) checkpoint(tx *store.Tx) error {
 	if err != nil {
 		return fmt.Errorf("archive: sign the checkpoint: %w", err)
 	}
-	if _, err := tx.Exec(`INSERT INTO log_checkpoints (size, note) VALUES ($1, $2) ON CONFLICT (size) DO NOTHING`,
-		size, string(signed)); err != nil {
-		return fmt.Errorf("archive: keep the checkpoint: %w", err)
-	}
+	tx.Do(`INSERT INTO log_checkpoints (size, note) VALUES ($1, $2) ON CONFLICT (size) DO NOTHING`, size, string(signed))
+	a.grew.Store(size)
 	return nil
 }
 

@@ -146,22 +146,25 @@ func (r ruleRecord) standing(target float64) rules.Mode {
 }
 
 func ruleRecords(tx *store.Tx, where string, args ...any) ([]ruleRecord, error) {
-	rows, err := tx.Query(`SELECT rule, hides, reviewed, upheld, mode, mode_at FROM rule_records`+where, args...)
+	var found []ruleRecord
+	err := tx.ForEach(ruleColumns+where, args, func(scan func(...any) error) error {
+		r, err := scanRule(scan)
+		found = append(found, r)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("records of the rules: %w", err)
 	}
-	defer rows.Close()
-	var found []ruleRecord
-	for rows.Next() {
-		var r ruleRecord
-		var at int64
-		if err := rows.Scan(&r.rule, &r.hides, &r.reviewed, &r.upheld, (*string)(&r.mode), &at); err != nil {
-			return nil, fmt.Errorf("records of the rules: %w", err)
-		}
-		r.modeAt = store.FromTime(at)
-		found = append(found, r)
-	}
-	return found, rows.Err()
+	return found, nil
+}
+
+const ruleColumns = `SELECT rule, hides, reviewed, upheld, mode, mode_at FROM rule_records`
+
+func scanRule(scan func(...any) error) (r ruleRecord, err error) {
+	var at int64
+	err = scan(&r.rule, &r.hides, &r.reviewed, &r.upheld, (*string)(&r.mode), &at)
+	r.modeAt = store.FromTime(at)
+	return r, err
 }
 
 func categoriesOfRules(p *rules.Policy) map[string]rules.Category {
@@ -174,6 +177,22 @@ func categoriesOfRules(p *rules.Policy) map[string]rules.Category {
 
 type autonomyKey struct{}
 
+// noneMatters is true while it is known that no record matters to autonomy.
+func (w *walk) noneMatters() *bool { return store.Kept[bool](w.tx, autonomyKey{}, "rule_records") }
+
+// askAutonomy asks for the records that autonomy weighs.
+func (w *walk) askAutonomy() {
+	if w.modes != nil || w.weighing || *w.noneMatters() {
+		return
+	}
+	w.weighing = true
+	w.tx.Ask(ruleColumns+` WHERE reviewed >= $1 OR mode <> 'hide'`, []any{trialReviews}, func(scan func(...any) error) error {
+		r, err := scanRule(scan)
+		w.weighed = append(w.weighed, r)
+		return err
+	})
+}
+
 // autonomy returns the rules that have fallen back, for rules.Facts.Modes. It weighs every record against the policy's targets first, and
 // writes down who falls back or comes back by it.
 //
@@ -183,18 +202,20 @@ func (w *walk) autonomy(policy *rules.Policy) (map[string]rules.Mode, error) {
 	if w.modes != nil && w.modesBy == policy {
 		return w.modes, nil
 	}
-	noneMatters := store.Kept[bool](w.tx, autonomyKey{}, "rule_records")
-	if *noneMatters {
+	w.modes = nil
+	if *w.noneMatters() {
 		w.modes, w.modesBy = map[string]rules.Mode{}, policy
 		return w.modes, nil
 	}
-	records, err := ruleRecords(w.tx, ` WHERE reviewed >= $1 OR mode <> 'hide'`, trialReviews)
-	if err != nil {
-		return nil, err
+	w.askAutonomy()
+	if err := w.tx.Answers(); err != nil {
+		return nil, fmt.Errorf("records of the rules: %w", err)
 	}
+	records := w.weighed
+	w.weighed, w.weighing = nil, false
 	w.modes, w.modesBy = map[string]rules.Mode{}, policy
 	if len(records) == 0 {
-		*noneMatters = true
+		*w.noneMatters() = true
 		return w.modes, nil
 	}
 	categories := categoriesOfRules(policy)
@@ -251,7 +272,7 @@ func (w *walk) gauge(rule string, mode rules.Mode) {
 }
 
 func (w *walk) latestDecision() (id int64, err error) {
-	last, err := w.askNumbers()
+	last, err := w.numbers()
 	if err != nil {
 		return 0, err
 	}
@@ -334,9 +355,7 @@ func (w *walk) learn(decision int64) error {
 
 // weigh moves a decision's rules from what was thought of it to what is thought now.
 func (w *walk) weigh(bot int64, outcome string) error {
-	if err := w.sum(); err != nil { // the rules that this walk has hidden by have their records
-		return err
-	}
+	w.sum() // the rules that this walk has hidden by have their records
 	before, err := w.outcomes(bot, outcome)
 	if err != nil || len(before) == 0 {
 		return err

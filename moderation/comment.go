@@ -180,14 +180,11 @@ func (w *walk) save(c *comment) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.tx.Exec(`UPDATE comments SET post_id = $2, parent_id = $3, author_id = $4, author_name = $5, own = $6, text = $7,
+	w.tx.Do(`UPDATE comments SET post_id = $2, parent_id = $3, author_id = $4, author_name = $5, own = $6, text = $7,
 		attachments = $8, permalink = $9, posted_at = $10, revision = $11, revised_at = $12, state = $13, state_at = $14, state_by = $15,
 		record_id = $16, violation_at = $17 WHERE id = $1`,
 		c.id, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text, attachments, c.permalink, c.posted, c.revision, c.revisedAt,
 		string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt)
-	if err != nil {
-		return fmt.Errorf("save comment: %w", err)
-	}
 	if c.fresh && c.state == Standing {
 		return nil // what was just said is in no list but by its decision
 	}
@@ -210,12 +207,9 @@ func (w *walk) addRevision(c *comment, e platforms.Event, received time.Time, su
 		w.tx.Insert(revisionsTable, c.id, e.Comment.Revision(), e.Comment.Text, string(attachments), []byte(raw), e.At, received, e.Via, superseded)
 		return nil
 	}
-	_, err = w.tx.Exec(`INSERT INTO revisions (comment, revision, text, attachments, raw, at, received_at, via, superseded)
+	w.tx.Do(`INSERT INTO revisions (comment, revision, text, attachments, raw, at, received_at, via, superseded)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (comment, revision) DO NOTHING`,
 		c.id, e.Comment.Revision(), e.Comment.Text, string(attachments), []byte(raw), e.At, received, e.Via, superseded)
-	if err != nil {
-		return fmt.Errorf("add revision: %w", err)
-	}
 	return nil
 }
 

@@ -151,22 +151,20 @@ func byInbox(err error) error {
 	return nil
 }
 
-// first makes sure that nothing waits in the inbox that came before: what came first is judged first, as far as that can be had.
-func (w *walk) first(entries []inbox.Entry) error {
-	asked := ""
+// first makes sure that nothing waits in the inbox that came before: what came first is judged first, as far as that can be had. What it returns
+// is called when that is answered.
+func (w *walk) first(entries []inbox.Entry) (first func() error) {
+	asked, waits := "", false
 	for _, e := range entries {
-		channel := e.Event.Comment.Ref.Channel
-		if channel == asked {
-			continue
+		if channel := e.Event.Comment.Ref.Channel; channel != asked {
+			asked = channel
+			inbox.AskWaits(w.tx, channel, w.now, &waits)
 		}
-		asked = channel
-		waits, err := inbox.Waits(w.tx, channel, w.now)
-		if err != nil {
-			return err
-		}
+	}
+	return func() error {
 		if waits {
 			return errByInbox
 		}
+		return nil
 	}
-	return nil
 }

@@ -273,33 +273,38 @@ func (l *leases) end(name string) {
 
 // fence makes sure, within the transaction that judges, that the channels are still with this node. All judge in turn, and so does whoever takes a
 // channel over: a node that was stopped in the middle of it and is woken commits nothing more there, and what it remembers of the channel is never
-// behind. It is one question for each channel of a batch, where there are several nodes.
-func (w *walk) fence(entries []inbox.Entry) error {
+// behind. It is one question for each channel of a batch, where there are several nodes; what it returns is called when they are answered.
+func (w *walk) fence(entries []inbox.Entry) (ours func() error) {
 	l := w.m.leases
 	if l.alone() {
-		return nil
+		return func() error { return nil }
 	}
-	asked := map[string]bool{}
+	terms := map[string]int64{} // from 1; 0: another's
 	for _, e := range entries {
 		name := e.Event.Comment.Ref.Channel
-		if _, known := w.m.channels[name]; !known || asked[name] {
+		if _, asked := terms[name]; asked || w.m.channels[name].ID == "" {
 			continue
 		}
-		asked[name] = true
-		var term int64
-		err := w.tx.QueryRow(`SELECT term FROM leases WHERE name = $1 AND holder = $2`, name, l.node).Scan(&term)
-		if errors.Is(err, sql.ErrNoRows) {
-			l.mu.Lock()
-			l.end(name)
-			l.mu.Unlock()
-			return inbox.ErrElsewhere
-		}
-		if err != nil {
-			return fmt.Errorf("moderation: whose channel: %w", err)
-		}
-		w.m.lately.under(name, term)
+		terms[name] = 0
+		w.tx.Ask(`SELECT term FROM leases WHERE name = $1 AND holder = $2`, []any{name, l.node}, func(scan func(...any) error) error {
+			var term int64
+			err := scan(&term)
+			terms[name] = term
+			return err
+		})
 	}
-	return nil
+	return func() error {
+		for name, term := range terms {
+			if term == 0 {
+				l.mu.Lock()
+				l.end(name)
+				l.mu.Unlock()
+				return inbox.ErrElsewhere
+			}
+			w.m.lately.under(name, term)
+		}
+		return nil
+	}
 }
 
 // drop ends what could not be renewed in time.

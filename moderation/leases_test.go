@@ -228,7 +228,9 @@ func TestWhatIsForNobodyComesBeforePeople(t *testing.T) {
 // does.
 func TestAWokenNodeJudgesNothingOfWhatItLost(t *testing.T) {
 	c := gather(t, 1, "a")
-	c.eventually("the node has the channel", func() bool { return c.share()["a"] == 1 })
+	c.eventually("the node has the channel, and has read it", func() bool {
+		return c.share()["a"] == 1 && c.number(`SELECT count(*) FROM cursors`) == 1
+	})
 	begun, goOn := c.held("fetch")
 	comment := platforms.Comment{Ref: platforms.Ref{Platform: platforms.Facebook, Channel: c.names[0], Comment: "c1"}, Post: "p1",
 		Author: platforms.Author{ID: "1"}, Text: insult, Posted: c.clock.now()}

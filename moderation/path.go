@@ -85,16 +85,23 @@ func (m *Moderator) unheard(entries []inbox.Entry) {
 
 func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 	express := ahead != nil
-	if err := w.fence(entries); err != nil {
-		return err
-	}
+	conditions := []func() error{w.fence(entries)}
 	if express {
-		if err := w.first(entries); err != nil {
+		conditions = append(conditions, w.first(entries))
+	}
+	w.ask(entries, ahead)
+	if err := w.tx.Answers(); err != nil {
+		return fmt.Errorf("moderation: %w", err)
+	}
+	for _, holds := range conditions {
+		if err := holds(); err != nil {
 			return err
 		}
 	}
-	if err := w.ask(entries, ahead); err != nil {
-		return err
+	if w.weighing {
+		if _, err := w.autonomy(w.m.Policy()); err != nil {
+			return err
+		}
 	}
 	for i, e := range entries {
 		if express {
@@ -104,8 +111,9 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 			return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
 		}
 	}
-	if err := w.sum(); err != nil || express { // by express it stands in no inbox
-		return err
+	w.sum()
+	if express { // it stands in no inbox
+		return nil
 	}
 	return inbox.Done(w.tx, entries)
 }
@@ -173,6 +181,9 @@ type walk struct {
 	// modes is what autonomy found by the policy modesBy; nil when it must look again.
 	modes   map[string]rules.Mode
 	modesBy *rules.Policy
+	// weighed are the records that autonomy asked for, weighing is true from when it asked until it took them.
+	weighed  []ruleRecord
+	weighing bool
 	together
 	// ahead is what was foreseen of the event that is being taken; nil: nothing.
 	ahead *foreseen
@@ -257,7 +268,8 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 		return err
 	}
 	if c.own {
-		return w.answeredByOwn(c) // the authority's own words are kept for the thread, and never moderated
+		w.answeredByOwn(c) // the authority's own words are kept for the thread, and never moderated
+		return nil
 	}
 	if err := w.judge(c, e, received); err != nil || !first {
 		return err

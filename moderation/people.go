@@ -128,7 +128,8 @@ func (m *Moderator) update(ctx context.Context, fn func(*walk) error) error {
 		if err := fn(&w); err != nil {
 			return err
 		}
-		return w.sum()
+		w.sum()
+		return nil
 	})
 	if err == nil {
 		w.tell()

@@ -2,7 +2,6 @@ package moderation
 
 import (
 	"context"
-	"fmt"
 	"sync"
 
 	"go.uber.org/zap"
@@ -81,17 +80,15 @@ func (w *walk) settle(all []*ended) error {
 	for _, one := range all {
 		jobs, comments = append(jobs, one.job.id), append(comments, one.job.comment)
 	}
-	was, err := statesOf(w.tx, jobs)
-	if err != nil {
+	was := askStates(w.tx, jobs)
+	w.fetchIDs(comments)
+	w.m.archive.Ready(w.tx)
+	if err := w.tx.Answers(); err != nil {
 		return err
 	}
-	if err := w.fetchIDs(comments); err != nil {
-		return err
-	}
-	if err := w.finished(all); err != nil {
-		return err
-	}
+	w.finished(all)
 	for _, one := range all {
+		var err error
 		if one.outcome.err != nil {
 			err = w.postpone(one.job, one.outcome)
 		} else {
@@ -104,50 +101,40 @@ func (w *walk) settle(all []*ended) error {
 	return nil
 }
 
-// statesOf tells how jobs stand.
-func statesOf(tx *store.Tx, jobs []int64) (map[int64]string, error) {
-	states := map[int64]string{}
-	err := tx.ForEach(`SELECT id, state FROM outbox WHERE `+tx.AmongNumbers(`id`, `$1`), []any{jobs}, func(scan func(...any) error) error {
+// askStates asks how jobs stand.
+func askStates(tx *store.Tx, jobs []int64) (states map[int64]string) {
+	states = map[int64]string{}
+	tx.Ask(`SELECT id, state FROM outbox WHERE `+tx.AmongNumbers(`id`, `$1`), []any{jobs}, func(scan func(...any) error) error {
 		var id int64
 		var state string
 		err := scan(&id, &state)
 		states[id] = state
 		return err
 	})
-	if err != nil {
-		return nil, fmt.Errorf("states of jobs: %w", err)
-	}
-	return states, nil
+	return states
 }
 
 // fetchIDs asks for comments by their numbers, and whether a person is asked what to do about something of theirs that failed.
-func (w *walk) fetchIDs(ids []int64) error {
+func (w *walk) fetchIDs(ids []int64) {
 	w.byID, w.failed = map[int64]*comment{}, map[int64]bool{}
-	err := w.tx.ForEach(`SELECT `+commentColumns+` FROM comments WHERE `+w.tx.AmongNumbers(`id`, `$1`), []any{ids}, func(scan func(...any) error) error {
+	w.tx.Ask(`SELECT `+commentColumns+` FROM comments WHERE `+w.tx.AmongNumbers(`id`, `$1`), []any{ids}, func(scan func(...any) error) error {
 		c, err := scanComment(scan)
 		if err == nil {
 			w.byID[c.id] = c
 		}
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("load: %w", err)
-	}
-	err = w.tx.ForEach(`SELECT comment FROM flags WHERE `+w.tx.AmongNumbers(`comment`, `$1`)+` AND closed_at = 0 AND why = 'failed'`, []any{ids},
+	w.tx.Ask(`SELECT comment FROM flags WHERE `+w.tx.AmongNumbers(`comment`, `$1`)+` AND closed_at = 0 AND why = 'failed'`, []any{ids},
 		func(scan func(...any) error) error {
 			var id int64
 			err := scan(&id)
 			w.failed[id] = true
 			return err
 		})
-	if err != nil {
-		return fmt.Errorf("flags: %w", err)
-	}
-	return nil
 }
 
 // finished settles the rows of the jobs that came to an end.
-func (w *walk) finished(all []*ended) error {
+func (w *walk) finished(all []*ended) {
 	by := map[string][]int64{}
 	for _, one := range all {
 		if one.outcome.err == nil {
@@ -155,10 +142,7 @@ func (w *walk) finished(all []*ended) error {
 		}
 	}
 	for result, jobs := range by {
-		if _, err := w.tx.Exec(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3 WHERE `+
-			w.tx.AmongNumbers(`id`, `$1`), jobs, result, w.now); err != nil {
-			return fmt.Errorf("settle jobs: %w", err)
-		}
+		w.tx.Do(`UPDATE outbox SET state = 'done', result = $2, error = '', attempts = attempts + 1, settled_at = $3 WHERE `+
+			w.tx.AmongNumbers(`id`, `$1`), jobs, result, w.now)
 	}
-	return nil
 }

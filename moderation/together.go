@@ -69,10 +69,11 @@ func authorKey(platform platforms.Platform, author string) string {
 	return string(platform) + "\x00" + author
 }
 
-// ask finds out what the events have to be asked about. It changes nothing of what becomes of them: who is alone asks for himself.
-func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
-	if len(entries) < 2 {
-		return nil
+// ask asks what the events have to be asked about. It changes nothing of what becomes of them: where a question costs little, who is alone asks for
+// himself.
+func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) {
+	if len(entries) < 2 && !w.tx.PostgreSQL() {
+		return
 	}
 	comments, posts, authors := wanted{}, wanted{}, wanted{}
 	for i, e := range entries {
@@ -84,30 +85,17 @@ func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) error {
 		posts.add(c.Ref.Platform, c.Ref.Channel, c.Post)
 		if i < len(ahead) && ahead[i] != nil && Action(ahead[i].verdict.Action) == Hide {
 			authors.add(c.Ref.Platform, "", c.Author.ID)
-			if err := w.askHides(c.Ref.Channel); err != nil {
-				return err
-			}
+			w.askHides(c.Ref.Channel)
 		}
 	}
 	if len(authors) > 0 {
-		if err := w.m.archive.Ready(w.tx); err != nil {
-			return err
-		}
+		w.m.archive.Ready(w.tx)
 	}
-	if err := w.fetch(comments); err != nil {
-		return fmt.Errorf("moderation: load: %w", err)
-	}
-	if err := w.fetchPosts(posts); err != nil {
-		return fmt.Errorf("moderation: the posts: %w", err)
-	}
-	if err := w.fetchStrikes(authors); err != nil {
-		return fmt.Errorf("moderation: strikes: %w", err)
-	}
-	if _, err := w.askNumbers(); err != nil {
-		return err
-	}
-	_, err := w.autonomy(w.m.Policy())
-	return err
+	w.fetch(comments)
+	w.fetchPosts(posts)
+	w.fetchStrikes(authors)
+	w.askNumbers()
+	w.askAutonomy()
 }
 
 // wanted lists ids to be asked for, by platform and channel.
@@ -125,26 +113,23 @@ func (a wanted) add(platform platforms.Platform, channel, id string) {
 }
 
 // each runs f for each platform and channel with the ids.
-func (a wanted) each(f func(platform, channel string, ids []string) error) error {
+func (a wanted) each(f func(platform, channel string, ids []string)) {
 	for key, set := range a {
 		ids := make([]string, 0, len(set))
 		for id := range set {
 			ids = append(ids, id)
 		}
-		if err := f(key[0], key[1], ids); err != nil {
-			return err
-		}
+		f(key[0], key[1], ids)
 	}
-	return nil
 }
 
-func (w *walk) fetch(comments wanted) error {
+func (w *walk) fetch(comments wanted) {
 	w.fetched = map[platforms.Ref]*comment{}
-	return comments.each(func(platform, channel string, ids []string) error {
+	comments.each(func(platform, channel string, ids []string) {
 		for _, id := range ids {
 			w.fetched[platforms.Ref{Platform: platforms.Platform(platform), Channel: channel, Comment: id}] = nil
 		}
-		return w.tx.ForEach(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`comment_id`, `$3`),
+		w.tx.Ask(`SELECT `+commentColumns+` FROM comments WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`comment_id`, `$3`),
 			[]any{platform, channel, ids}, func(scan func(...any) error) error {
 				c, err := scanComment(scan)
 				if err == nil {
@@ -155,10 +140,10 @@ func (w *walk) fetch(comments wanted) error {
 	})
 }
 
-func (w *walk) fetchPosts(posts wanted) error {
+func (w *walk) fetchPosts(posts wanted) {
 	w.posts = map[string]*knownPost{}
-	return posts.each(func(platform, channel string, ids []string) error {
-		return w.tx.ForEach(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`post_id`, `$3`),
+	posts.each(func(platform, channel string, ids []string) {
+		w.tx.Ask(`SELECT post_id, text FROM posts WHERE platform = $1 AND channel = $2 AND `+w.tx.AmongTexts(`post_id`, `$3`),
 			[]any{platform, channel, ids}, func(scan func(...any) error) error {
 				var id string
 				var p knownPost
@@ -170,17 +155,17 @@ func (w *walk) fetchPosts(posts wanted) error {
 }
 
 // fetchStrikes counts the violations of authors. The cast is there for the reason that strikes gives.
-func (w *walk) fetchStrikes(authors wanted) error {
+func (w *walk) fetchStrikes(authors wanted) {
 	limit, window := w.m.Policy().Strikes()
 	if limit <= 0 {
-		return nil
+		return
 	}
 	w.struck = map[string]int{}
-	return authors.each(func(platform, _ string, ids []string) error {
+	authors.each(func(platform, _ string, ids []string) {
 		for _, id := range ids {
 			w.struck[authorKey(platforms.Platform(platform), id)] = 0
 		}
-		return w.tx.ForEach(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
+		w.tx.Ask(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
 			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, []any{platform, ids, w.now.Add(-window)},
 			func(scan func(...any) error) error {
 				var id string
@@ -192,24 +177,34 @@ func (w *walk) fetchStrikes(authors wanted) error {
 	})
 }
 
-// askNumbers reads the highest numbers. Nobody else writes meanwhile, so that those that follow are this walk's to give.
-func (w *walk) askNumbers() (*numbers, error) {
+// askNumbers asks for the highest numbers. Nobody else writes meanwhile, so that those that follow are this walk's to give.
+func (w *walk) askNumbers() *numbers {
 	last := store.Kept[numbers](w.tx, numbersKey{})
+	if !last.asked {
+		w.tx.Ask(`SELECT (SELECT coalesce(max(id), 0) FROM comments), (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM flags)`,
+			nil, func(scan func(...any) error) error {
+				last.asked = true
+				return scan(&last.comments, &last.decisions, &last.flags)
+			})
+	}
+	return last
+}
+
+// numbers returns the highest numbers.
+func (w *walk) numbers() (*numbers, error) {
+	last := w.askNumbers()
 	if last.asked {
 		return last, nil
 	}
-	err := w.tx.QueryRow(`SELECT (SELECT coalesce(max(id), 0) FROM comments), (SELECT coalesce(max(id), 0) FROM decisions), (SELECT coalesce(max(id), 0) FROM flags)`).
-		Scan(&last.comments, &last.decisions, &last.flags)
-	if err != nil {
+	if err := w.tx.Answers(); err != nil {
 		return nil, fmt.Errorf("moderation: the latest numbers: %w", err)
 	}
-	last.asked = true
 	return last, nil
 }
 
 // next gives the next number of a kind.
 func (w *walk) next(kind func(*numbers) *int64) (int64, error) {
-	last, err := w.askNumbers()
+	last, err := w.numbers()
 	if err != nil {
 		return 0, err
 	}
@@ -224,8 +219,10 @@ func ofFlags(n *numbers) *int64     { return &n.flags }
 
 // today counts one more hide on a channel, and tells how many that makes.
 func (w *walk) today(channel string) (int, error) {
-	if err := w.askHides(channel); err != nil {
-		return 0, err
+	if w.askHides(channel) {
+		if err := w.tx.Answers(); err != nil {
+			return 0, fmt.Errorf("hide quota: %w", err)
+		}
 	}
 	today := w.hides[channel]
 	today.n++
@@ -233,48 +230,41 @@ func (w *walk) today(channel string) (int, error) {
 	return today.n, nil
 }
 
-func (w *walk) askHides(channel string) error {
-	if _, asked := w.hides[channel]; asked {
-		return nil
-	}
-	n, err := howMany(w.tx, `SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, channel, w.day())
-	if err != nil {
-		return fmt.Errorf("hide quota: %w", err)
+// askHides asks how many comments were hidden on a channel today, unless that is known.
+func (w *walk) askHides(channel string) (asked bool) {
+	if w.hides[channel] != nil {
+		return false
 	}
 	if w.hides == nil {
 		w.hides = map[string]*tally{}
 	}
-	w.hides[channel] = &tally{n: n}
-	return nil
+	today := &tally{}
+	w.hides[channel] = today
+	w.tx.Ask(`SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, []any{channel, w.day()},
+		func(scan func(...any) error) error { return scan(&today.n) })
+	return true
 }
 
 // day is the authority's own.
 func (w *walk) day() string { return w.now.In(w.m.cfg.Location).Format(time.DateOnly) }
 
 // sum writes what was counted on the way. What follows may ask for it; a walk ends with it.
-func (w *walk) sum() error {
+func (w *walk) sum() {
 	if len(w.looks) > 0 {
-		if err := w.lookAt(w.looks); err != nil {
-			return err
-		}
+		w.lookAt(w.looks)
 		w.looks = w.looks[:0]
 	}
 	for channel, today := range w.hides {
 		if !today.changed {
 			continue
 		}
-		if _, err := w.tx.Exec(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, $3) ON CONFLICT (channel, day) DO UPDATE SET hides = excluded.hides`,
-			channel, w.day(), today.n); err != nil {
-			return fmt.Errorf("hide quota: %w", err)
-		}
+		w.tx.Do(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, $3) ON CONFLICT (channel, day) DO UPDATE SET hides = excluded.hides`,
+			channel, w.day(), today.n)
 	}
 	clear(w.hides)
 	for rule, n := range w.byRule {
-		if _, err := w.tx.Exec(`INSERT INTO rule_records (rule, hides) VALUES ($1, $2)
-			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + excluded.hides`, rule, n); err != nil {
-			return fmt.Errorf("note rule %s: %w", rule, err)
-		}
+		w.tx.Do(`INSERT INTO rule_records (rule, hides) VALUES ($1, $2)
+			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + excluded.hides`, rule, n)
 	}
 	clear(w.byRule)
-	return nil
 }

@@ -23,28 +23,20 @@ const fromRouted = `FROM comments c CROSS JOIN decisions d WHERE d.comment = c.i
 		AND NOT EXISTS (SELECT 1 FROM comments a WHERE a.platform = c.platform AND a.channel = c.channel AND a.own = 1 AND a.parent_id = c.comment_id)`
 
 // lookAt finds out whether comments are in one of the lists, as their rows and their decisions stand in this transaction.
-func (w *walk) lookAt(comments []int64) error {
+func (w *walk) lookAt(comments []int64) {
 	these := w.tx.AmongNumbers(`c.id`, `$1`)
-	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE `+w.tx.AmongNumbers(`comment`, `$1`), comments); err != nil {
-		return fmt.Errorf("lists: %w", err)
-	}
-	if _, err := w.tx.Exec(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND `+these+`
-		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND `+these, comments); err != nil {
-		return fmt.Errorf("lists: %w", err)
-	}
-	return nil
+	w.tx.Do(`DELETE FROM unseen WHERE `+w.tx.AmongNumbers(`comment`, `$1`), comments)
+	w.tx.Do(`INSERT INTO unseen (comment, list, decision, at) SELECT c.id, 'hidden', d.id, c.state_at `+fromBotHidden+` AND `+these+`
+		UNION ALL SELECT c.id, 'question', d.id, d.decided_at `+fromRouted+` AND `+these, comments)
 }
 
 // answeredByOwn takes the comment that one of the authority's own answers out of the questions.
-func (w *walk) answeredByOwn(own *comment) error {
+func (w *walk) answeredByOwn(own *comment) {
 	if own.parent == "" {
-		return nil
+		return
 	}
-	if _, err := w.tx.Exec(`DELETE FROM unseen WHERE list = 'question' AND comment = (SELECT id FROM comments WHERE platform = $1 AND channel = $2
-		AND comment_id = $3)`, string(own.ref.Platform), own.ref.Channel, own.parent); err != nil {
-		return fmt.Errorf("lists: %w", err)
-	}
-	return nil
+	w.tx.Do(`DELETE FROM unseen WHERE list = 'question' AND comment = (SELECT id FROM comments WHERE platform = $1 AND channel = $2
+		AND comment_id = $3)`, string(own.ref.Platform), own.ref.Channel, own.parent)
 }
 
 // unseenItems reads items of the lists: the rest of the query says which, and in what order. The joins are CROSS so that SQLite begins with

@@ -143,18 +143,21 @@ func Holds(tx *store.Tx, ref platforms.Ref) (bool, error) {
 	return n > 0, err
 }
 
-// Waits tells whether an event of a channel is to be worked on by now. Where nothing stands there at all it is not asked again until something is
-// put there.
-func Waits(tx *store.Tx, channel string, now time.Time) (bool, error) {
+// AskWaits asks whether an event of a channel is to be worked on by now; see [store.Tx.Ask]. Where nothing stands there at all it is not asked again
+// until something is put there.
+func AskWaits(tx *store.Tx, channel string, now time.Time, waits *bool) {
 	empty := store.Kept[bool](tx, channelKey(channel), "inbox")
 	if *empty {
-		return false, nil
+		return
 	}
-	var due, any int
-	err := tx.QueryRow(`SELECT (SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 AND not_before <= $2 LIMIT 1) AS due),
-		(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 LIMIT 1) AS any_at_all)`, channel, now).Scan(&due, &any)
-	*empty = err == nil && any == 0
-	return due > 0, err
+	tx.Ask(`SELECT (SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 AND not_before <= $2 LIMIT 1) AS due),
+		(SELECT count(*) FROM (SELECT 1 FROM inbox WHERE channel = $1 AND dead = 0 LIMIT 1) AS any_at_all)`, []any{channel, now}, func(scan func(...any) error) error {
+		var due, any int
+		err := scan(&due, &any)
+		*waits = *waits || due > 0
+		*empty = err == nil && any == 0
+		return err
+	})
 }
 
 // channelKey is the key under which it is kept that nothing waits on a channel.

@@ -54,6 +54,8 @@ type Tx struct {
 	// failed is why rows could not be written: nothing more is asked.
 	failed error
 	kept   map[any]kept
+	// alone is true where nobody else shares the transaction.
+	alone bool
 	// once is true where one question may be asked, asked when it was.
 	once, asked bool
 }
@@ -72,6 +74,10 @@ type session struct {
 	waits   bool
 	// inserting is how the engine inserts into each table.
 	inserting map[*Table]any
+	// sent counts how often something was sent to the database.
+	sent int
+	// pipeline is there where several things may be asked at a time: on PostgreSQL, for the writer.
+	pipeline *pipeline
 }
 
 // statement is a prepared query. order says which argument goes to which of its places; nil: they go as they come. writes is what table it may
@@ -129,6 +135,18 @@ func (s *session) exec(ctx context.Context, e engine, query string, args []any) 
 	return stmt.ExecContext(ctx, stmt.arguments(args)...)
 }
 
+// rows runs a query with arguments that the engine has made into values.
+func (s *session) rows(ctx context.Context, e engine, query string, args []any) (*sql.Rows, error) {
+	stmt, err := s.statement(ctx, e, query)
+	if err != nil {
+		return nil, err
+	}
+	if stmt == nil {
+		return s.conn.QueryContext(ctx, query, args...)
+	}
+	return stmt.QueryContext(ctx, stmt.arguments(args)...)
+}
+
 func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	conn, err := pool.Conn(ctx)
 	if err != nil {
@@ -136,6 +154,9 @@ func newSession(ctx context.Context, pool *sql.DB) (*session, error) {
 	}
 	return &session{pool: pool, conn: conn, stmts: map[string]*statement{}, inserting: map[*Table]any{}}, nil
 }
+
+// pipes lets several things be asked at a time.
+func (s *session) pipes() { s.pipeline = &pipeline{known: map[string]known{}} }
 
 // renew replaces a connection that is broken: the server was restarted, or cut it.
 func (s *session) renew(ctx context.Context, e engine) error {
@@ -146,6 +167,9 @@ func (s *session) renew(ctx context.Context, e engine) error {
 	fresh, err := newSession(ctx, s.pool)
 	if err != nil {
 		return err
+	}
+	if s.pipeline != nil {
+		fresh.pipes()
 	}
 	*s = *fresh
 	return nil
@@ -226,6 +250,9 @@ const readers = 8
 func (db *DB) connect(ctx context.Context) (err error) {
 	if db.writer, err = newSession(ctx, db.write); err != nil {
 		return err
+	}
+	if _, ok := db.engine.(*postgres); ok {
+		db.writer.pipes()
 	}
 	for range readers {
 		s, err := newSession(ctx, db.read)
@@ -324,15 +351,6 @@ func (db *DB) commit(group []job) {
 		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(db.engine.beginWriting()); err != nil {
-			_, _ = tx.Exec("ROLLBACK")
-			return err
-		}
-		version, alone := db.engine.version(tx.ctx, db.writer)
-		if alone && version == db.version {
-			tx.kept = db.kept
-		}
-		db.kept, db.version = nil, version
 		committed := false
 		defer func() {
 			if !committed {
@@ -340,11 +358,22 @@ func (db *DB) commit(group []job) {
 				_, _ = tx.Exec("ROLLBACK")
 			}
 		}()
+		for _, statement := range db.engine.beginWriting() {
+			if tx.Do(statement); tx.failed != nil {
+				return tx.failed
+			}
+		}
+		version, told := db.engine.version(tx.ctx, db.writer)
+		if told && version == db.version {
+			tx.kept = db.kept
+		}
+		db.kept, db.version = nil, version
+		tx.alone = len(group) == 1
 		for i, j := range group {
 			if results[i] = j.ctx.Err(); results[i] != nil {
 				continue
 			}
-			if len(group) == 1 { // nobody else's writes to save from its failure: to mark the way back costs more than most functions
+			if tx.alone { // nobody else's writes to save from its failure: to mark the way back costs more than most functions
 				if err := tx.run(j.fn); err != nil {
 					return err
 				}
@@ -367,7 +396,7 @@ func (db *DB) commit(group []job) {
 		if _, err := tx.Exec("COMMIT"); err != nil {
 			return err
 		}
-		if committed = true; alone {
+		if committed = true; told {
 			db.kept = tx.kept
 		}
 		return nil
@@ -386,26 +415,33 @@ func (db *DB) commit(group []job) {
 
 // savepoint runs fn so that its failure takes only its own writes along. An error that it returns itself concerns the whole group.
 func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
-	if _, err := tx.Exec("SAVEPOINT one"); err != nil {
-		return err
+	sent, queued := tx.s.sent, tx.s.queued()
+	if tx.Do("SAVEPOINT one"); tx.failed != nil {
+		return tx.failed
 	}
 	marked := tx.mark
 	err := tx.run(fn)
 	if err == nil {
-		_, err := tx.Exec("RELEASE one")
-		return err
+		tx.Do("RELEASE one")
+		if err = tx.Answers(); err == nil {
+			return nil
+		}
 	}
 	*result = tx.engine.explain(err)
 	tx.mark = marked
+	if tx.s.sent == sent { // the database has heard of nothing that fn did, nor of the savepoint
+		tx.failed, tx.kept = nil, nil
+		tx.s.forget()
+		tx.s.unqueue(queued)
+		return nil
+	}
 	tx.takeBack()
 	if errors.Is(*result, ErrFull) {
 		return err // SQLite may have rolled the whole transaction back by itself: nobody's writes can be trusted to be there
 	}
-	if _, err := tx.Exec("ROLLBACK TO one"); err != nil {
-		return err
-	}
-	_, err = tx.Exec("RELEASE one")
-	return err
+	tx.Do("ROLLBACK TO one")
+	tx.Do("RELEASE one")
+	return tx.Answers()
 }
 
 // run runs fn and writes what rows it added; a panic in it is an error.
@@ -418,12 +454,17 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 	if err := fn(tx); err != nil && tx.failed == nil {
 		return err
 	}
+	if tx.s.asked() { // whoever reads the answers may find that they won't do
+		return tx.Answers()
+	}
 	return tx.flush()
 }
 
 // takeBack drops what was to be written, and what was kept of what is being taken back.
 func (tx *Tx) takeBack() {
 	tx.s.forget()
+	tx.s.unqueue(0)
+	_ = tx.engine.answers(tx.ctx, tx.s) // what was sent must have come to an end
 	tx.failed, tx.kept = nil, nil
 }
 
@@ -510,55 +551,60 @@ func (tx *Tx) Exec(query string, args ...any) (sql.Result, error) {
 	if err := tx.flush(); err != nil {
 		return nil, err
 	}
-	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
-	if err != nil {
+	tx.changing(query)
+	var n int64
+	q := question{query: query, args: tx.engine.values(args), changed: &n}
+	if err := tx.now(q); err != nil {
 		return nil, err
 	}
-	tx.changing(stmt, query)
-	if stmt == nil {
-		return tx.s.conn.ExecContext(tx.ctx, query, tx.engine.values(args)...)
+	return changed(n), nil
+}
+
+// now asks, and waits for the answer.
+func (tx *Tx) now(q question) error {
+	err := tx.engine.ask(tx.ctx, tx.s, q)
+	if err == nil {
+		err = tx.engine.answers(tx.ctx, tx.s)
 	}
-	return stmt.ExecContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
+	return err
 }
 
 // Query runs a query; the caller closes the rows, before it runs the same query again.
 func (tx *Tx) Query(query string, args ...any) (*sql.Rows, error) {
-	if err := tx.flush(); err != nil {
+	if err := tx.heard(); err != nil {
 		return nil, err
 	}
-	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
-	if err != nil {
-		return nil, err
+	tx.changing(query)
+	return tx.s.rows(tx.ctx, tx.engine, query, tx.engine.values(args))
+}
+
+// heard sees to it that the database has heard all that comes before a question that is asked by itself.
+func (tx *Tx) heard() error {
+	if err := tx.flush(); err != nil || tx.once {
+		return err
 	}
-	tx.changing(stmt, query)
-	if stmt == nil {
-		return tx.s.conn.QueryContext(tx.ctx, query, tx.engine.values(args)...)
+	if err := tx.engine.answers(tx.ctx, tx.s); err != nil {
+		tx.fail(err)
 	}
-	return stmt.QueryContext(tx.ctx, stmt.arguments(tx.engine.values(args))...)
+	return tx.failed
 }
 
 // ForEach runs a query and hands each of its rows to read, which must ask nothing itself.
 func (tx *Tx) ForEach(query string, args []any, read func(scan func(...any) error) error) error {
-	rows, err := tx.Query(query, args...)
-	if err != nil {
+	if err := tx.flush(); err != nil {
 		return err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := read(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	tx.changing(query)
+	return tx.now(question{query: query, args: tx.engine.values(args), read: read})
 }
 
 // QueryRow runs a query of one row.
 func (tx *Tx) QueryRow(query string, args ...any) *sql.Row {
-	if err := tx.flush(); err != nil {
+	if err := tx.heard(); err != nil {
 		return nowhere.QueryRow(query) // Scan says that it failed; why, the transaction's end
 	}
+	tx.changing(query)
 	stmt, err := tx.s.statement(tx.ctx, tx.engine, query)
-	tx.changing(stmt, query)
 	if err != nil || stmt == nil {
 		return tx.s.conn.QueryRowContext(tx.ctx, query, tx.engine.values(args)...) // an error comes again, from Scan
 	}
@@ -641,8 +687,10 @@ func (db *DB) apply(ctx context.Context, conn *sql.Conn, version int, text strin
 		_, _ = conn.ExecContext(ctx, "ROLLBACK")
 		return err
 	}
-	if _, err := conn.ExecContext(ctx, db.engine.beginWriting()); err != nil {
-		return rollback(err)
+	for _, statement := range db.engine.beginWriting() {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return rollback(err)
+		}
 	}
 	if n, err := seen(); err != nil || n > 0 {
 		return rollback(err)

@@ -17,7 +17,7 @@ type engine interface {
 	// dialect writes a schema file as the engine wants it.
 	dialect(schema string) string
 	// beginWriting begins a transaction that holds the writer's turn, among all processes, from its first statement on.
-	beginWriting() string
+	beginWriting() []string
 	// version changes when somebody else writes to the database, as a transaction sees it; false: it cannot be told.
 	version(context.Context, *session) (int64, bool)
 	// beginReading begins a transaction that sees one moment and writes nothing.
@@ -26,7 +26,11 @@ type engine interface {
 	values([]any) []any
 	// places writes a query's $1, $2 … as the driver likes them best. order says which argument each place takes; nil: in their order.
 	places(query string) (text string, order []int)
-	// insert writes rows, all of them or – then the transaction is to be taken back – an error.
+	// ask asks something of which the answer is there when answers returns, or before.
+	ask(context.Context, *session, question) error
+	// answers returns when all that was asked is answered.
+	answers(context.Context, *session) error
+	// insert writes rows by then, all of them or – then the transaction is to be taken back – none.
 	insert(ctx context.Context, s *session, into *Table, rows []row) error
 	// among is the condition that a column's value is one of a list's. The list is a place with its PostgreSQL type ("$3::text[]").
 	among(column, list string) string

@@ -84,8 +84,13 @@ func (tx *Tx) insert(t *Table, r row) {
 	tx.wrote(t.name)
 }
 
-// Flush writes what rows wait, for callers that must know by now whether they can be written.
-func (tx *Tx) Flush() error { return tx.flush() }
+// Flush writes what rows wait, for callers that must know whether they can be written before anybody else has a turn in this transaction.
+func (tx *Tx) Flush() error {
+	if tx.alone {
+		return tx.flush()
+	}
+	return tx.Answers()
+}
 
 // errOnce says that a second question was asked where there may be one.
 var errOnce = errors.New("store: one question may be asked here")
@@ -110,8 +115,7 @@ func (tx *Tx) flush() error {
 			continue
 		}
 		if err := tx.engine.insert(tx.ctx, s, w.table, w.rows); err != nil {
-			tx.failed = fmt.Errorf("store: insert into %s: %w", w.table.name, err)
-			s.forget()
+			tx.fail(fmt.Errorf("store: insert into %s: %w", w.table.name, err))
 			return tx.failed
 		}
 		s.written += len(w.rows)
@@ -119,6 +123,28 @@ func (tx *Tx) flush() error {
 		w.rows = w.rows[:0]
 	}
 	return nil
+}
+
+// queued is how many statements wait to be sent.
+func (s *session) queued() int {
+	if s.pipeline == nil {
+		return 0
+	}
+	return len(s.pipeline.queued)
+}
+
+// asked tells whether there are answers to come that somebody reads.
+func (s *session) asked() bool {
+	reads := func(q question) bool { return q.read != nil }
+	return s.pipeline != nil && (slices.ContainsFunc(s.pipeline.queued, reads) || slices.ContainsFunc(s.pipeline.sent, reads))
+}
+
+// unqueue drops those past the first n.
+func (s *session) unqueue(n int) {
+	if s.pipeline != nil {
+		clear(s.pipeline.queued[n:])
+		s.pipeline.queued = s.pipeline.queued[:n]
+	}
 }
 
 // forget drops the rows that wait.

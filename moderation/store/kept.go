@@ -26,13 +26,13 @@ func Kept[T any](tx *Tx, key any, of ...string) *T {
 	return value
 }
 
-// changing drops what is kept of what a statement may change. stmt is nil where it was not prepared.
-func (tx *Tx) changing(stmt *statement, query string) {
+// changing drops what is kept of what a statement may change.
+func (tx *Tx) changing(query string) {
 	if len(tx.kept) == 0 {
 		return
 	}
-	table := ""
-	if stmt != nil {
+	var table string
+	if stmt := tx.s.stmts[query]; stmt != nil {
 		table = stmt.writes
 	} else {
 		table = writes(query)

@@ -19,11 +19,9 @@ func (tx *Tx) Notify(word string) {
 
 func (p *postgres) beforeCommit(tx *Tx, words []string) error {
 	for _, word := range words {
-		if _, err := tx.Exec(`SELECT pg_notify($1, $2)`, p.topic(), word); err != nil {
-			return err
-		}
+		tx.Do(`SELECT pg_notify($1, $2)`, p.topic(), word)
 	}
-	return nil
+	return tx.failed
 }
 
 // Listen hands over what other processes tell by [Tx.Notify] – and what this one tells – until ctx is cancelled. What is told while the

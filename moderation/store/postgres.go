@@ -107,7 +107,7 @@ func (p *postgres) dialect(schema string) string {
 
 // beginWriting takes the schema's lock before anything is read. At READ COMMITTED, which this is, each statement sees what was committed
 // before it: so all that whoever held the lock before us wrote. The lock goes with the transaction, and with the connection.
-func (p *postgres) beginWriting() string { return "BEGIN; " + p.lock() }
+func (p *postgres) beginWriting() []string { return []string{"BEGIN", p.lock()} }
 
 func (p *postgres) lock() string {
 	return fmt.Sprintf("SELECT pg_advisory_xact_lock(%d, hashtext('%s'))", writersLock, p.schema)
@@ -166,8 +166,7 @@ func (p *postgres) among(column, list string) string { return column + " = ANY (
 // insert writes all rows in one statement, a list for each column.
 func (p *postgres) insert(ctx context.Context, s *session, into *Table, rows []row) error {
 	if len(rows) == 1 {
-		_, err := s.exec(ctx, p, into.single, p.values(rows[0].get()))
-		return err
+		return p.ask(ctx, s, question{query: into.single, args: p.values(rows[0].get())})
 	}
 	lists := make([]any, len(into.columns))
 	for _, r := range rows {
@@ -192,8 +191,7 @@ func (p *postgres) insert(ctx context.Context, s *session, into *Table, rows []r
 			strings.Join(into.columns, ", "))
 		s.inserting[into] = text
 	}
-	_, err := s.exec(ctx, p, text, lists)
-	return err
+	return p.ask(ctx, s, question{query: text, args: lists})
 }
 
 // addTo adds a value to the list of its column.

@@ -20,6 +20,7 @@ import (
 var reviewed = map[string]string{
 	"moderation/store p.schema":                     "matched against plainName when the address is opened",
 	"moderation/store query":                        "what Tx's methods are given: their callers are looked at here",
+	"moderation/store q.query":                      "where a question is made is looked at here",
 	"moderation/store t.name":                       "a table of the embedded schema",
 	"moderation/store into.single":                  "made by NewTable of its arguments, which are looked at here",
 	"moderation/store t.columns":                    "an argument of NewTable's",
@@ -81,6 +82,7 @@ func TestStrangersAreSeen(t *testing.T) {
 		"func safe() (string, int) { return c, 1 }\nfunc given(q string) { tx.Exec(q) }\nfunc gives(s string) { given(`a`); given(s) }\nfunc parts(n int) []string { var all []string; for i := range n { all = append(all, `$` + strconv.Itoa(i)) }; return all }\n"
 	for body, want := range map[string]string{
 		"tx.Query(`a`)": "", "tx.Query(c + v)": "", "tx.QueryRow(v + name)": "name", "tx.Exec(changed)": "changed", "tx.ExecContext(ctx, `a`+name)": "name",
+		"w.tx.Do(c)": "", "w.tx.Do(c+name)": "name", "tx.Ask(name, nil, nil)": "name", "ask(question{query: c, args: names})": "", "ask(question{args: names, query: name})": "name",
 		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
 		"q := c; q += `b`; tx.Query(q)": "", "q := c; q += name; tx.Query(q)": "name", "q, n := safe(); tx.Query(q)": "",
 		"tx.Query(fmt.Sprintf(`LIMIT $%d`, n))": "", "tx.Query(fmt.Sprintf(`%s`, name))": "name", "tx.Query(fmt.Sprintf(`%[2]v %[1]d`, n, name))": "name", "tx.Query(fmt.Sprintf(name))": "name",
@@ -113,6 +115,13 @@ func TestStrangersAreSeen(t *testing.T) {
 
 // queryOf is the SQL that a call runs, and where; nil when it runs none.
 func queryOf(n ast.Node) (ast.Expr, token.Pos) {
+	if made, ok := n.(*ast.CompositeLit); ok && made.Type != nil && types.ExprString(made.Type) == "question" {
+		for _, x := range made.Elts {
+			if field, ok := x.(*ast.KeyValueExpr); ok && types.ExprString(field.Key) == "query" {
+				return field.Value, made.Pos()
+			}
+		}
+	}
 	call, ok := n.(*ast.CallExpr)
 	if !ok {
 		return nil, 0
@@ -130,6 +139,9 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
 	case strings.HasPrefix(name, "Among") && len(call.Args) == 2 && strings.HasSuffix(types.ExprString(method.X), "tx"):
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
+	}
+	if (name == "Do" || name == "Ask") && strings.HasSuffix(types.ExprString(method.X), "tx") && len(call.Args) > 0 {
+		return call.Args[0], call.Pos()
 	}
 	if strings.HasSuffix(name, "Context") {
 		name, first = strings.TrimSuffix(name, "Context"), 1

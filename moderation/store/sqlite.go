@@ -83,7 +83,7 @@ func dialectOf(engine, schema string) string {
 
 func (f *sqliteFile) dialect(schema string) string { return dialectOf("sqlite", schema) }
 
-func (f *sqliteFile) beginWriting() string { return "BEGIN IMMEDIATE" }
+func (f *sqliteFile) beginWriting() []string { return []string{"BEGIN IMMEDIATE"} }
 
 // version is SQLite's data_version, which counts what other connections have committed: ours is the only one that writes, beside those of the
 // command line.
@@ -166,6 +166,12 @@ func (f *sqliteFile) among(column, list string) string {
 	return column + " IN (SELECT value FROM json_each(" + place + "))"
 }
 
+func (f *sqliteFile) ask(ctx context.Context, s *session, q question) error {
+	return s.answer(ctx, f, q)
+}
+
+func (f *sqliteFile) answers(context.Context, *session) error { return nil }
+
 // insert writes one row at a time, since a statement costs SQLite little; past database/sql, which costs it more.
 func (f *sqliteFile) insert(ctx context.Context, s *session, into *Table, rows []row) error {
 	return s.conn.Raw(func(conn any) error {
@@ -195,6 +201,7 @@ func (f *sqliteFile) insert(ctx context.Context, s *session, into *Table, rows [
 				return err
 			}
 		}
+		s.sent++
 		return nil
 	})
 }
