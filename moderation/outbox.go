@@ -310,8 +310,8 @@ func (m *Moderator) cutOff(j job) {
 		return
 	}
 	err := m.update(context.Background(), func(w *walk) error {
-		was, err := statesOf(w.tx, []int64{j.id})
-		if err != nil || was[j.id] == "waiting" {
+		was := askStates(w.tx, []int64{j.id})
+		if err := w.tx.Answers(); err != nil || was[j.id] == "waiting" {
 			return err
 		}
 		return w.readAgain(j.comment, j.channel)
