@@ -185,7 +185,7 @@ func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err e
 			}
 		}
 		var at *int64
-		if err := tx.QueryRow(`SELECT min(not_before) FROM outbox WHERE state = 'waiting' AND not_before > $1`, now).Scan(&at); err != nil {
+		if err := tx.QueryRow(`SELECT min(not_before) FROM outbox WHERE state = 'waiting' AND not_before > 0 AND not_before > $1`, now).Scan(&at); err != nil {
 			return err
 		}
 		if at != nil {

@@ -1,6 +1,12 @@
 package store
 
-import "maps"
+import (
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
 
 // Statements are the queries that were prepared so far on any connection.
 func (db *DB) Statements() []string {
@@ -17,4 +23,32 @@ func (db *DB) Statements() []string {
 		found = append(found, query)
 	}
 	return found
+}
+
+// SchemaFile is a file of the schema in SQLite's words.
+type SchemaFile struct {
+	Version int
+	Text    string
+}
+
+// SchemaUpTo are the files of the schema up to a version, in their order.
+func SchemaUpTo(t testing.TB, version int) (files []SchemaFile) {
+	names, err := fs.Glob(schemaFiles, "schema/*.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		text, err := schemaFiles.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := strconv.Atoi(filepath.Base(name)[:4])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n <= version {
+			files = append(files, SchemaFile{n, dialectOf("sqlite", string(text))})
+		}
+	}
+	return files
 }
