@@ -11,6 +11,7 @@ import (
 
 	"takhojd/moderation/inbox"
 	"takhojd/moderation/store"
+	"takhojd/platforms"
 	"takhojd/rules"
 )
 
@@ -157,6 +158,61 @@ func (w *world) regret() {
 	}
 	if last := w.made[len(w.made)-1]; len(w.made) > n {
 		w.takeBack(last)
+	}
+}
+
+// answer answers what stands, and the platform's answer may get lost, or the process with it.
+func (w *world) answer() {
+	rows := slices.DeleteFunc(w.rows(), func(r row) bool { return r.own || r.state != Standing || r.revision == "" })
+	if len(rows) == 0 {
+		return
+	}
+	c := rows[w.pick("which", len(rows))]
+	w.serial++
+	r := Resolution{Comment: c.id, Revision: c.revision, Action: Reply, By: "anna", Reason: "svar", Reply: fmt.Sprintf("Svar %d", w.serial)}
+	var made Decision
+	w.run(func() {
+		d, err := w.m.Resolve(context.Background(), r)
+		if !errors.Is(err, ErrInvalid) && !errors.Is(err, ErrClaimed) {
+			w.must(err, "answer")
+		}
+		made = d
+	})
+	if made.ID == 0 {
+		return
+	}
+	w.tick(11 * time.Second)
+	w.weather = 1
+	for range 1 + w.pick("tries", 4) {
+		w.run(func() {
+			jobs, _, err := w.m.outbox.due(context.Background())
+			w.must(err, "due")
+			for _, j := range w.ours(jobs) {
+				if begun, _ := w.m.outbox.begin(j); j.decision == made.ID && begun {
+					m := w.m
+					m.outbox.do(context.Background(), j)
+					m.outbox.end(j)
+					return
+				} else if begun {
+					w.m.outbox.end(j)
+				}
+			}
+		})
+	}
+}
+
+// vanish lets its author take away what is about to be hidden or shown, before anybody is told.
+func (w *world) vanish() {
+	var name string
+	_ = w.db.View(context.Background(), func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT c.comment_id FROM outbox o JOIN comments c ON c.id = o.comment WHERE o.channel = $1 AND o.state = 'waiting' AND o.not_before <= $2
+			AND o.action IN ('hide', 'restore', 'delete') ORDER BY EXISTS (SELECT 1 FROM flags f WHERE f.comment = c.id AND f.closed_at = 0) DESC, o.id LIMIT 1`,
+			w.channel.ID, w.clock).Scan(&name)
+	})
+	if c := w.citizens[name]; c != nil && !c.gone {
+		c.gone = true
+		w.happened(c, platforms.Removed, false)
+		w.outbox()
 	}
 }
 

@@ -82,6 +82,36 @@ func (w *world) edit() {
 	}
 }
 
+// back lets an author say something else, and the same as before again; the platform tells of each at once, and twice in one breath.
+func (w *world) back() {
+	c := w.one()
+	if c == nil {
+		return
+	}
+	was, other := c.Text, w.words()
+	if was == other {
+		return
+	}
+	for _, text := range []string{other, was} {
+		w.tick(2 * time.Second)
+		c.Text = text
+		w.said[text]++
+		n := len(w.pending)
+		if w.happened(c, platforms.Edited, false); len(w.pending) == n {
+			continue
+		}
+		e := w.pending[n]
+		w.run(func() {
+			err := w.receive([]platforms.Event{e, e})
+			w.must(err, "receive")
+			if err == nil && !w.burn() {
+				w.pending = w.pending[:n]
+				w.told = append(w.told, e)
+			}
+		})
+	}
+}
+
 func (w *world) remove() {
 	if c := w.one(); c != nil {
 		c.gone = true
@@ -138,7 +168,8 @@ func (w *world) deliver() {
 // receive hands a delivery to the process that works, by express unless that has too much to do.
 func (w *world) receive(events []platforms.Event) error {
 	x := w.m.express
-	if w.pick("road", 4) < 3 {
+	express := w.pick("road", 4) < 3
+	if express {
 		x.mu.Lock()
 		x.running = true // before run says so: the delivery may be there first
 		x.mu.Unlock()
@@ -151,11 +182,32 @@ func (w *world) receive(events []platforms.Event) error {
 		defer func() { stop(); <-ended }()
 	}
 	waits, all := w.inInbox()
+	edited := func() int {
+		return w.number(`SELECT count(*) FROM history h JOIN comments c ON c.id = h.comment WHERE c.channel = $1 AND h.what = 'edited'`, w.channel.ID)
+	}
+	before := edited()
 	err := x.m.Receive(context.Background(), events)
-	if _, now := w.inInbox(); err == nil && waits > 0 && now != all+len(events) {
+	if n := edited() - before; n > distinct(events) {
+		w.t.Fatalf("%d edits were taken of a delivery of %d events", n, distinct(events))
+	}
+	_, now := w.inInbox()
+	if err == nil && waits > 0 && now != all+len(events) {
 		w.t.Fatal("what was delivered overtook what waits in the inbox")
 	}
+	incomplete := slices.ContainsFunc(events, func(e platforms.Event) bool { return e.Incomplete })
+	if err == nil && express && !w.dead && !incomplete && waits == 0 && now != all {
+		w.t.Fatal("what express could take failed there, and went by the inbox")
+	}
 	return err
+}
+
+// distinct counts events without those that are told again in the same breath.
+func distinct(events []platforms.Event) int {
+	if last := len(events) - 1; last > 0 && events[last].Comment.Ref == events[0].Comment.Ref && events[last].Kind == events[0].Kind &&
+		events[last].Comment.Text == events[0].Comment.Text && events[last].At.Equal(events[0].At) {
+		return last
+	}
+	return len(events)
 }
 
 // inInbox counts what waits in the inbox and could be judged now, and all that is there.

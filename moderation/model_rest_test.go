@@ -241,7 +241,7 @@ func (w *world) decided() {
 		mismatch := s.action == Delete || c.Hidden && (s.action == Allow || s.action == Restore || s.action == Route) ||
 			!c.Hidden && (s.action == Hide || s.action == Block)
 		switch {
-		case s.by == "platform" && s.action == Hide && !c.byColleague:
+		case s.by == "platform" && s.action == Hide && !c.byColleague && !c.unsure[1]:
 			fail("taken for a colleague's hide")
 		case r.revision != "" && s.id == 0 && !c.Hidden:
 			fail("undecided")

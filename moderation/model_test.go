@@ -39,8 +39,9 @@ import (
 // other facts would change; an edit judged as the old words; a removed comment, or one that people have decided, left in the queue; an undo or
 // an Allow that leaves a waiting hide; a lease not looked at before the call, or that never runs out; a judgement without the fence; express
 // before what waits in the inbox, or a 200 for what is kept nowhere; a leaf's place taken twice; a quota not kept; stale words hidden; older
-// words taken for newer; a dead letter that nobody is told of. Not found at it: an answer sent twice, an edit told twice and decided twice by
-// express, a late hide that is not turned back, an undo that gives back nothing of what was called off, a fallen rule's foreseen hide.
+// words taken for newer; a dead letter that nobody is told of; an answer sent twice; what came back
+// decided twice by express, which the database refuses; a removed comment left in the queue when the outbox finds it gone. Not found at it: a late hide that is not
+// turned back, an undo that gives back nothing of what was called off, a fallen rule's foreseen hide.
 
 // Words whose verdicts no policy should ever change, and what the bot may at most do with them.
 var modelWords = []struct {
@@ -115,6 +116,7 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 			"":          func(*rapid.T) { w.always() },
 			"write":     func(*rapid.T) { w.write() },
 			"edit":      func(*rapid.T) { w.edit() },
+			"back":      func(*rapid.T) { w.back() },
 			"remove":    func(*rapid.T) { w.remove() },
 			"colleague": func(*rapid.T) { w.colleague() },
 			"deliver 1": func(*rapid.T) { w.deliver() },
@@ -127,6 +129,8 @@ func TestModelOfTheDecisionPath(t *testing.T) {
 			"decide 1":  func(*rapid.T) { w.decide() },
 			"decide 2":  func(*rapid.T) { w.decide() },
 			"regret":    func(*rapid.T) { w.regret() },
+			"answer":    func(*rapid.T) { w.answer() },
+			"vanish":    func(*rapid.T) { w.vanish() },
 			"undo":      func(*rapid.T) { w.undo() },
 			"wait":      func(*rapid.T) { w.wait() },
 			"weather":   func(*rapid.T) { w.weather = w.pick("weather", 4) },
