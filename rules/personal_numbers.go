@@ -510,7 +510,7 @@ func (r *reading) accountAt(i int) int {
 	if !called && r.run.pieces[i].len() != 4 {
 		return 0
 	}
-	giro := near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0
+	giro := near&(cueGiro|cueRef|cuePhone) != 0 && r.cuesBefore(first, 2)&cueAccount == 0 || r.ofCard(first)
 	return r.window(i, 7, 16, func(d []byte, pieces []piece) bool {
 		last := int(pieces[len(pieces)-1].word)
 		if giro || r.amount(last) || d[0] == '0' || r.cut(i, len(pieces)) {
@@ -522,6 +522,23 @@ func (r *reading) accountAt(i int) int {
 		// "6152-7 389 441 207 Handelsbanken": a clearing number first, and called an account only after.
 		return len(d) >= 11 && pieces[0].len() == 4 && r.cuesAfter(last, 4)&cueAccount != 0
 	})
+}
+
+// ofCard tells whether the number at word i is called that of a thing which has to do with a card, and nothing else calls it an account:
+// "ordernumret för SL-kortet".
+func (r *reading) ofCard(i int) bool {
+	card := false
+	for j := i - 1; j >= 0 && j >= i-5 && r.words[j].sentence == r.words[i].sentence; j-- {
+		switch c := r.words[j].cues; {
+		case string(r.bytes(j)) == "kortet":
+			card = true
+		case c&cueAccount != 0:
+			return false
+		case c&cueRef != 0 || ends(referenceEnds, r.bytes(j), 0):
+			return card
+		}
+	}
+	return false
 }
 
 // accountWord tells whether one of the words before word i is a compound that ends in "konto": "Swedbankkonto".

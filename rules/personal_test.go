@@ -219,6 +219,8 @@ func TestAccounts(t *testing.T) {
 		{"SE45 5000 0000 0583 9825 7467"},
 		{"Bankgiro 5050-1055 stod det på fakturan"},
 		{"konto för 5 000 000 kr i budgeten"},
+		{"Mitt ordernummer för Waxholm-kortet är 871304-2259"},
+		{"ta det på kortet 8713 0422 5900, bokningsnumret kommer sen", "account 8713 0422 5900"},
 		{"Vagn 2143 har trasig dörr, gick från Mörby centrum 07.58"},
 	}.check(t)
 }
