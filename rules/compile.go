@@ -283,10 +283,6 @@ func (p *Policy) compile(lists []list) error {
 	if err := p.compileRoutes(v); err != nil {
 		return err
 	}
-	topics, err := compileTopics(p.file.Policy.SecondTopics, v)
-	if err != nil {
-		return err
-	}
 	if err := p.contextOfLists(v); err != nil {
 		return err
 	}
@@ -299,7 +295,6 @@ func (p *Policy) compile(lists []list) error {
 	if p.second, err = newSecond(v, numbers, p.lexicon.Words(), &p.file); err != nil {
 		return err
 	}
-	p.second.topics = topics
 	p.version = p.second.version(p.version)
 	p.index(v, numbers)
 	p.gather()

@@ -135,6 +135,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	detected := len(w.findings) > byPatterns
 	w.circumstances(c)
 	w.secondKey(byPatterns, detected)
+	w.secondThought(byPatterns)
 	w.secondOpinion()
 	w.secondAlarm()
 	v.Action, v.Escalate = w.action, w.escalate
@@ -337,8 +338,10 @@ type weighing struct {
 	looked   bool     // for quotation marks: their places are in scratch.quotes
 	ordered  bool     // the second reader has the order of the classes,
 	listed   bool     // their numbers,
-	guessed  bool     // and said how likely a violation is
+	guessed  bool     // and said how likely a violation is, at a glance
 	likely   float64
+	reread   bool // and more closely
+	closer   float64
 }
 
 // patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.
@@ -472,7 +475,8 @@ func (w *weighing) conclude(a Action, escalate bool) {
 type reason struct {
 	rule           *compiled
 	evidence, seen string
-	sv, en         int // where its two languages end in scratch.words
+	spared         bool // the second reader let it stand
+	sv, en         int  // where its two languages end in scratch.words
 }
 
 // explain puts the findings' reasons in words: what was found, and under which bullet. All of a comment share one piece of memory: to ask
@@ -483,8 +487,14 @@ func (w *weighing) explain() {
 		r := &w.reasons[i]
 		evidence, seen := shorten(r.evidence), shorten(r.seen)
 		said = say(said, r.rule.says.SV, "”", evidence, ", läst som ", seen, r.rule.under.SV)
+		if r.spared {
+			said = append(said, spared.SV...)
+		}
 		r.sv = len(said)
 		said = say(said, r.rule.says.EN, "“", evidence, ", read as ", seen, r.rule.under.EN)
+		if r.spared {
+			said = append(said, spared.EN...)
+		}
 		r.en = len(said)
 	}
 	w.s.words = said

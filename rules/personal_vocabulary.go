@@ -68,7 +68,7 @@ var cueWords = map[cues]string{
 		"artikelnummer artnr serienummer serienr avtal avtalsnummer avtalet kollinummer kolli paketnummer spårningsnummer försändelse " +
 		"remissnummer remissid patientavgift anmälan anmälningsnummer polisanmälan k-nummer medlemsnummer anställningsnummer journalnummer " +
 		"vagn vagnen fordon tåg buss linje swedavia löpnummer målnummer mål vigselnummer fastighetsbeteckning protokoll paragraf version " +
-		"case invoice ticket booking reference number' id' streckkod batch batchnummer lotnummer lot",
+		"case invoice ticket booking reference number' id' streckkod exempelnummer exempelnumret testnummer testnumret batch batchnummer lotnummer lot",
 	cuePhone: "ring ringa ringer ringt ringde telefon telefonen telefonnummer telefonnumret tel tfn tele mobil mobilen mobilnummer mobilnumret " +
 		"mobilnr telnr nummer numret nr nummret nås nå når sms smsa sms:a messa whatsapp whatsappa signal viber call phone cell mobile " +
 		"number text dial slå slår lur luren hemnummer jobbnummer direktnummer facetime imo",

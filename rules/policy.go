@@ -203,11 +203,10 @@ func (p *Policy) Rules() []RuleInfo {
 	return infos
 }
 
-// secondTopic is what a comment may be about, by the category that is broken when it breaks one.
-type secondTopic struct {
+// secondLikely is a likelihood for a category.
+type secondLikely struct {
 	Category Category `yaml:"category"`
 	Likely   float64  `yaml:"likely"`
-	Find     []string `yaml:"find"`
 }
 
 // The shape of the policy file. Field by field it is explained in policies/regionstockholm.yaml.
@@ -231,12 +230,14 @@ type policyFile struct {
 		// SecondKey is how likely a violation must be to that reader, from 0 to 1, before patterns of words may hide a comment; below it
 		// they flag. 0, the default, lets them hide alone.
 		SecondKey float64 `yaml:"second_key"`
+		// SecondSpares says for bullets how likely a violation must be to that reader for what only a doubtful pattern finds to be flagged.
+		// A bullet that is not named is flagged whatever it thinks.
+		SecondSpares []secondLikely `yaml:"second_spares"`
+		// SecondFlags says for bullets from which likelihood that reader flags what it guesses to break them; for others its model does.
+		SecondFlags []secondLikely `yaml:"second_flags"`
 		// Asking are patterns of what people ask with when they leave the question mark out: where it is on a route's
 		// topic, the second reader tells whether it asks. Empty, the default: only question marks count.
 		Asking []string `yaml:"asking"`
-		// SecondTopics lets that reader flag what is less likely a violation, where a pattern says what the comment is about; without
-		// patterns, where the reader guesses the category.
-		SecondTopics []secondTopic `yaml:"second_topics"`
 	} `yaml:"policy"`
 	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
 	Context struct {
@@ -356,9 +357,11 @@ func (p *Policy) check() error {
 	if k := p.file.Policy.SecondKey; !(k >= 0 && k < 1) {
 		return fmt.Errorf("policy.second_key is %v: want a share from 0 up to 1", k)
 	}
-	for _, t := range p.file.Policy.SecondTopics {
-		if !(t.Likely > 0 && t.Likely < 1) {
-			return fmt.Errorf("policy.second_topics of %s needs likely, a share between 0 and 1", t.Category)
+	for _, list := range [][]secondLikely{p.file.Policy.SecondSpares, p.file.Policy.SecondFlags} {
+		for _, x := range list {
+			if !x.Category.Valid() || !(x.Likely > 0 && x.Likely < 1) {
+				return fmt.Errorf("policy.second_spares or second_flags of %q: want a category, and likely, a share between 0 and 1", x.Category)
+			}
 		}
 	}
 	if p.file.Policy.HideQuota < 0 {

@@ -3,7 +3,6 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"math/bits"
 	"slices"
 
@@ -18,8 +17,9 @@ const SecondReader = "second-reader"
 type second struct {
 	model  *learn.Known
 	mode   Mode
-	key    float64 // how likely a violation must be to it before patterns may hide; 0: they may alone
-	topics []topic
+	key    float64              // how likely a violation must be to it before patterns may hide; 0: they may alone
+	spares map[Category]float64 // how likely a violation must be for what a doubtful pattern finds to be flagged
+	flags  map[Category]float64 // and for what no rule has found to be flagged, by its guess
 	// signs are those of the lists' own classes, by their numbers of what is asked of a comment as a whole, of which they have the first. Those
 	// that only a pattern has are no signs.
 	signs []uint32
@@ -27,31 +27,12 @@ type second struct {
 	bySet [][]uint32 // the same numbers of the lists' own classes in each set of classes that words have
 }
 
-// topic is what a comment may be about. Of such a one it is enough for a flag that a violation is this likely, and of this category. With
-// nothing to find it is any comment, and the category must be the guessed one.
-type topic struct {
-	category Category
-	likely   float64
-	find     []*pattern
-}
-
-func compileTopics(topics []secondTopic, v *vocabulary) (made []topic, err error) {
-	for _, t := range topics {
-		find, err := compileAll(t.Find, v)
-		if err != nil {
-			return nil, fmt.Errorf("second_topics of %s: %w", t.Category, err)
-		}
-		made = append(made, topic{t.Category, t.Likely, find})
-	}
-	return made, nil
-}
-
 func newSecond(v *vocabulary, numbers []int, words []string, f *policyFile) (second, error) {
 	m, err := learn.Default()
 	if err != nil {
 		return second{}, err
 	}
-	s := second{mode: f.Policy.SecondReader, key: f.Policy.SecondKey, signs: make([]uint32, v.own), class: make([]int, v.own)}
+	s := second{mode: f.Policy.SecondReader, key: f.Policy.SecondKey, spares: byCategory(f.Policy.SecondSpares), flags: byCategory(f.Policy.SecondFlags), signs: make([]uint32, v.own), class: make([]int, v.own)}
 	for name, c := range v.numbers {
 		if c < v.own {
 			s.signs[numbers[c]], s.class[numbers[c]] = learn.Sign(name), c
@@ -68,6 +49,14 @@ func newSecond(v *vocabulary, numbers []int, words []string, f *policyFile) (sec
 		s.bySet = append(s.bySet, classes)
 	}
 	return s, nil
+}
+
+func byCategory(given []secondLikely) map[Category]float64 {
+	m := make(map[Category]float64)
+	for _, x := range given {
+		m[x.Category] = x.Likely
+	}
+	return m
 }
 
 // version is a policy's version with the reader's in it: another reader may give another verdict.
@@ -156,13 +145,22 @@ func (w *weighing) shadowed() bool {
 	return w.p.second.mode == ModeShadow || w.facts.Modes[SecondReader] == ModeShadow
 }
 
-// likelihood is how likely the reader thinks it that the comment violates.
+// likelihood is how likely the reader thinks it at a glance that the comment violates.
 func (w *weighing) likelihood() float64 {
 	if !w.guessed {
 		w.guessed = true
 		w.likely = w.p.second.model.Violates(&w.s.folded, w.classes())
 	}
 	return w.likely
+}
+
+// closely is how likely the reader thinks it by a closer reading, which is asked only where something was found or the glance has doubts.
+func (w *weighing) closely() float64 {
+	if !w.reread {
+		w.reread = true
+		w.closer = w.p.second.model.Closer(&w.s.folded, w.classes(), w.order())
+	}
+	return w.closer
 }
 
 // sure is the score from which a rule hides with its own key: a threat to kill must not stand and wait for a person.
@@ -181,7 +179,7 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 			return
 		}
 	}
-	if w.likelihood() >= r.key {
+	if w.closely() >= r.key {
 		return
 	}
 	for i := range w.findings {
@@ -192,34 +190,63 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 	w.action = Flag
 }
 
+// wary tells whether the reading that knows prose takes the comment for a violation too.
+func (w *weighing) wary() bool { return w.p.second.model.Wary(&w.s.folded, w.classes(), w.order()) }
+
+// spared ends the reason of a finding that the second reader let stand.
+var spared = Words{
+	SV: " En statistisk läsare tycker att kommentaren liknar lagliga. Därför får den stå kvar.",
+	EN: " A statistical reader finds the comment like lawful ones. So it stays.",
+}
+
+// secondThought lets a comment stand where nothing but patterns of words would have it flagged, under bullets for which the policy says how
+// likely a violation must then be, and the second reader thinks it less likely. The findings stay, and say so. What is escalated or clear is
+// never spared, nor what a detector found, a picture or a repetition: among many harmless words the reader overlooks a few.
+func (w *weighing) secondThought(byPatterns int) {
+	r := &w.p.second
+	if w.action != Flag || w.escalate || r.model == nil || w.shadowed() || len(w.findings) > byPatterns {
+		return
+	}
+	for i := range w.findings {
+		f := &w.findings[i]
+		if f.Action == Flag && (f.Score >= w.reasons[i].rule.cat.Thresholds.Clear || w.closely() >= r.spares[f.Category]) {
+			return
+		}
+	}
+	for i := range w.findings {
+		if w.findings[i].Action == Flag {
+			w.findings[i].Action, w.reasons[i].spared = Allow, true
+		}
+	}
+	w.action = Allow
+}
+
 // glance is the likelihood by the quick reading under which the closer one is not asked for: it flags next to nothing there.
 const glance = 0.5
 
 // secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.
-// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. It must be surer of
-// a comment on anything than of one on a topic that the policy names: what it has learnt from are comments, and much else is written.
+// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. From
+// where it flags the policy says by bullet, and for any other the model.
 func (w *weighing) secondOpinion() {
 	r := &w.p.second
-	if r.model == nil || len(w.findings) > 0 || w.cleared || w.s.lattice.n == 0 {
+	if r.model == nil || len(w.findings) > 0 || w.cleared || w.s.lattice.n == 0 || w.likelihood() < glance {
 		return
 	}
-	if w.likelihood() < glance {
-		return
-	}
-	closer := r.model.Closer(&w.s.folded, w.classes(), w.order())
-	onTopic := closer < r.model.Threshold()
-	if onTopic && !slices.ContainsFunc(r.topics, func(t topic) bool { return closer >= t.likely }) {
-		return
-	}
+	closer := w.closely()
 	guess, _ := r.model.Category(&w.s.folded, w.classes())
-	if onTopic {
-		if guess = string(w.onTopic(Category(guess), closer)); guess == "" {
-			return
-		}
+	from, ok := r.flags[Category(guess)]
+	if !ok {
+		from = r.model.Threshold()
+	}
+	if closer < from {
+		return
 	}
 	bullet := w.p.bullets[Category(guess)]
 	if bullet == nil {
 		return // a model of other categories than the policy's
+	}
+	if !w.wary() {
+		return
 	}
 	action := Flag
 	if w.shadowed() {
@@ -289,19 +316,4 @@ func (w *weighing) route() Route {
 		return NoRoute
 	}
 	return byPatterns
-}
-
-// doubt is how much likelier a violation must be on a topic when the reader guesses another category than the topic's.
-const doubt = 0.25
-
-// onTopic gives the category of the first topic that the comment is on and on which a violation is likely enough.
-func (w *weighing) onTopic(guess Category, likely float64) Category {
-	for i := range w.p.second.topics {
-		t := &w.p.second.topics[i]
-		guessed := likely >= t.likely && guess == t.category
-		if guessed && len(t.find) == 0 || (guessed || likely >= t.likely+doubt) && w.s.matcher.somewhere(t.find) {
-			return t.category
-		}
-	}
-	return ""
 }

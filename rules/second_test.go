@@ -25,7 +25,9 @@ func withLearnt(t *testing.T) *Policy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return mustDefault(t).WithSecondReader(m)
+	p := mustDefault(t).WithSecondReader(m)
+	p.second.key = 0 // which is tried by itself: this reader knows nothing else
+	return p
 }
 
 func TestSecondReader(t *testing.T) {
@@ -70,8 +72,7 @@ func TestSecondReader(t *testing.T) {
 	}
 }
 
-// TestSecondReaderSpeaksSoonerOfWhatItGuesses: of a bullet that the policy gives a likelihood without patterns, that likelihood is enough,
-// whatever the comment is about; of another it is not.
+// TestSecondReaderSpeaksSoonerOfWhatItGuesses: of a bullet that the policy gives a likelihood, that likelihood is enough; of another it is not.
 func TestSecondReaderSpeaksSoonerOfWhatItGuesses(t *testing.T) {
 	base := mustDefault(t)
 	var examples []learn.Example
@@ -80,7 +81,7 @@ func TestSecondReaderSpeaksSoonerOfWhatItGuesses(t *testing.T) {
 			{Text: who + " väntar på bussen"}, {Text: "i går åkte " + who + " hem"},
 			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}}, {Text: who + " blir smorkade", Categories: []string{"insult"}},
 		} {
-			if strings.HasPrefix(e.Text, "frotsa") && i%4 == 0 {
+			if strings.HasPrefix(e.Text, "frotsa") && i%6 == 0 {
 				e.Categories = nil // such as make the reader want to be surer
 			}
 			examples = append(examples, base.Lesson(e))
@@ -92,16 +93,16 @@ func TestSecondReaderSpeaksSoonerOfWhatItGuesses(t *testing.T) {
 	}
 	comment := platforms.Comment{Text: "frotsa grannarna nu"}
 	for name, c := range map[string]struct {
-		topics []topic
+		flags  map[Category]float64
 		action Action
 	}{
-		"no topics":       {nil, Allow},
-		"the guess":       {[]topic{{category: "threat", likely: 0.5}}, Flag},
-		"another bullet":  {[]topic{{category: "insult", likely: 0.1}}, Allow},
-		"not that likely": {[]topic{{category: "threat", likely: 0.99}}, Allow},
+		"no bullet":       {nil, Allow},
+		"the guess":       {map[Category]float64{"threat": 0.5}, Flag},
+		"another bullet":  {map[Category]float64{"insult": 0.1}, Allow},
+		"not that likely": {map[Category]float64{"threat": 0.99}, Allow},
 	} {
 		p := base.WithSecondReader(m)
-		p.second.topics = c.topics
+		p.second.flags = c.flags
 		if v := p.Judge(comment, Facts{}); v.Action != c.action {
 			t.Errorf("%s: %s with %+v; want %s, from %.3f", name, v.Action, v.Findings, c.action, m.Threshold())
 		}
@@ -113,8 +114,8 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	load := func(line string) error {
-		fsys := fstest.MapFS{"p.yaml": {Data: []byte(strings.Replace(string(raw), "second_reader: flag", line, 1))}}
+	change := func(old, line string) error {
+		fsys := fstest.MapFS{"p.yaml": {Data: []byte(strings.Replace(string(raw), old, line, 1))}}
 		lists, err := os.ReadDir("policies/lists")
 		if err != nil {
 			t.Fatal(err)
@@ -132,6 +133,7 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 		}
 		return err
 	}
+	load := func(line string) error { return change("second_reader: flag", line) }
 	for _, line := range []string{"second_reader: shadow", ""} {
 		if err := load(line); err != nil {
 			t.Errorf("%q: %v", line, err)
@@ -139,6 +141,11 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 	}
 	for _, line := range []string{"second_reader: hide", "second_reader: 7"} {
 		if err := load(line); err == nil || !strings.Contains(err.Error(), "second_reader") {
+			t.Errorf("%q: %v; want a refusal that names it", line, err)
+		}
+	}
+	for _, line := range []string{"{category: insult, likely: 1.6}", "{category: insult}", "{category: rudeness, likely: 0.6}"} {
+		if err := change("{category: insult, likely: 0.6}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
 			t.Errorf("%q: %v; want a refusal that names it", line, err)
 		}
 	}
@@ -203,6 +210,42 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 		}
 		if c.text == crime && !v.Escalate {
 			t.Error("incitement that is only flagged is no longer escalated")
+		}
+	}
+}
+
+// TestSecondReaderSparesWhatOnlyADoubtfulPatternFound: it lets that stand and says so, under the bullets that the policy names. What is
+// escalated or detected is flagged whatever it thinks.
+func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
+	const insult = "Du är en jävla idiot"
+	const mild, contact, threat = "Vilka clowner som styr den här regionen", "Vilka clowner som styr, mitt nummer är 070-174 06 12", "Skjut politikerna"
+	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
+	for name, c := range map[string]struct {
+		text   string
+		facts  Facts
+		spares map[Category]float64
+		action Action
+	}{
+		"likelier lawful":   {text: mild, spares: map[Category]float64{"insult": 0.9999}, action: Allow},
+		"likelier not":      {text: mild, spares: map[Category]float64{"insult": 0.0001}, action: Flag},
+		"not named":         {text: mild, spares: map[Category]float64{"hate": 0.9999}, action: Flag},
+		"in shadow":         {text: mild, facts: shadow, spares: map[Category]float64{"insult": 0.9999}, action: Flag},
+		"detected":          {text: contact, spares: map[Category]float64{"insult": 0.9999, "personal-data": 0.9999}, action: Flag},
+		"clear, lowered":    {text: insult, spares: map[Category]float64{"insult": 0.9999, "profanity": 0.9999}, action: Flag},
+		"a threat, lowered": {text: threat, spares: map[Category]float64{"threat": 0.9999, "incitement": 0.9999}, action: Flag},
+		"said once before":  {text: mild, facts: Facts{SameByAuthor: 1}, spares: map[Category]float64{"insult": 0.9999, "spam": 0.9999}, action: Flag},
+	} {
+		p := *mustDefault(t)
+		p.second.key, p.second.spares = 0.9999, c.spares
+		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
+		if v.Action != c.action || len(v.Findings) == 0 {
+			t.Errorf("%s: %s with %+v; want %s, and a finding", name, v.Action, v.Findings, c.action)
+		}
+		for _, f := range v.Findings {
+			said := strings.HasSuffix(f.Reason.SV, spared.SV) && strings.HasSuffix(f.Reason.EN, spared.EN)
+			if said != (c.action == Allow) || f.Action == Flag && said {
+				t.Errorf("%s: %s: %q", name, f.Action, f.Reason.SV)
+			}
 		}
 	}
 }

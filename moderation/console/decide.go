@@ -44,7 +44,7 @@ func choices(c moderation.Case) []choice {
 	}
 	there := c.State == moderation.Standing || c.State == moderation.Hidden
 	standing, hidden := c.State == moderation.Standing, c.State == moderation.Hidden
-	question := standing && c.Verdict.Route != rules.NoRoute && len(c.Verdict.Findings) == 0
+	question := standing && c.Verdict.Route != rules.NoRoute && c.Verdict.Action == rules.Allow
 	add(question, choice{Action: moderation.Route, Key: "r", Label: "do.route", Hint: "hint.route", Main: true})
 	add(standing && can.Hide && !c.Comment.CannotHide, choice{Action: moderation.Hide, Key: "h", Label: "do.hide", Hint: "hint.hide", Effect: effect, Main: !question})
 	add(standing, choice{Action: moderation.Allow, Key: "a", Label: "do.allow", Hint: "hint.allow", Main: true})

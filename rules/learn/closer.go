@@ -133,6 +133,17 @@ func (m *Model) Closer(f *text.Folded, classes []uint32, o *Order) float64 {
 	return logistic(logit[0])
 }
 
+// Wary tells whether a closer reading that was taught harder to leave prose alone takes the comment for a violation too. What that one
+// thinks of comments is worth less, and Closer, which has read next to nothing but comments, takes much for one that is none.
+func (m *Model) Wary(f *text.Folded, classes []uint32, o *Order) bool {
+	var logit [1]float64
+	m.wary.closely(f, classes, o, logit[:])
+	return logistic(logit[0]) >= believes
+}
+
+// believes is the likelihood from which the wary reading takes a comment for a violation.
+const believes = 0.7
+
 // Head is what a comment may be beside a violation: [Serious] or [Asks].
 type Head struct {
 	Name string

@@ -116,3 +116,23 @@ func TestLookKeepsWritersTogether(t *testing.T) {
 		t.Errorf("folds %v", fold)
 	}
 }
+
+// TestWaryLeavesProseAlone: where prose has a word of threats, the wary reading leaves it alone; and it knows a threat.
+func TestWaryLeavesProseAlone(t *testing.T) {
+	var examples []Example
+	for i, who := range strings.Fields("ni vi de hon han alla ingen någon tåget bussen kön vården läkaren chefen") {
+		examples = append(examples, Example{Text: "frotsa " + who + " nu", Categories: []string{"threat"}}, Example{Text: who + " väntar på hjälp"})
+		if i%3 == 0 {
+			examples = append(examples, Example{Text: "de lät frotsa " + who + " under hela medeltiden", Source: Prose})
+		}
+	}
+	m := trained(t, examples)
+	var o Order
+	prose, threat := fold("de lät frotsa grannarna under hela medeltiden"), fold("frotsa grannarna nu")
+	if m.Wary(prose, nil, &o) {
+		t.Error("prose with a word of threats is a violation to the wary reading")
+	}
+	if p := m.Closer(threat, nil, &o); p < 0.5 || !m.Wary(threat, nil, &o) {
+		t.Errorf("a threat: %.2f read closely, a violation to the wary reading: %t", p, m.Wary(threat, nil, &o))
+	}
+}

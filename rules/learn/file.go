@@ -14,10 +14,10 @@ import (
 
 // A model file is, all numbers little-endian: the eight bytes of magic; a float64, the threshold; one byte
 // with the number of categories, and each name as a byte of length and its bytes, in sorted order; the same of the heads, and a
-// float64 for the threshold of each; the tables violates, category, closer and, if there are heads, head, each one byte of bits, a
+// float64 for the threshold of each; the tables violates, category, closer, wary and, if there are heads, head, each one byte of bits, a
 // float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
 const (
-	magic            = "THLEARN2"
+	magic            = "THLEARN3"
 	minBits, maxBits = 10, 21
 	maxName          = 40
 )
@@ -39,6 +39,7 @@ func (m *Model) Save(w io.Writer) error {
 	m.violates.save(&b)
 	m.category.save(&b)
 	m.closer.save(&b)
+	m.wary.save(&b)
 	if len(heads) > 0 {
 		m.head.save(&b)
 	}
@@ -100,6 +101,7 @@ func load(file []byte) (*Model, error) {
 	m.violates = r.table(1)
 	m.category = r.table(len(m.names))
 	m.closer = r.table(1)
+	m.wary = r.table(1)
 	if len(m.heads) > 0 {
 		m.head = r.table(len(m.heads))
 	}

@@ -12,10 +12,10 @@ import (
 // looked up of a word's own is then one read. What it says is what the model says, to the last bit.
 type Known struct {
 	*Model
-	words                            []knownWord
-	signs                            []uint32 // of the classes, by number
-	violates, closer, head, category knownTable
-	asks                             knownTable // of head, the row that says whether a comment asks: one row is read quicker
+	words                                  []knownWord
+	signs                                  []uint32 // of the classes, by number
+	violates, closer, wary, head, category knownTable
+	asks                                   knownTable // of head, the row that says whether a comment asks: one row is read quicker
 }
 
 // knownWord is a word that a token may be.
@@ -45,14 +45,15 @@ const spaced = 11
 // class of number 0 first.
 func (m *Model) Know(words []string, signs []uint32) *Known {
 	k := &Known{Model: m, words: make([]knownWord, len(words)), signs: signs}
-	tables := []*knownTable{&k.violates, &k.closer, &k.head, &k.category, &k.asks}
-	for i, t := range []*table{&m.violates, &m.closer, &m.head, &m.category, m.asks()} {
+	tables := []*knownTable{&k.violates, &k.closer, &k.wary, &k.head, &k.category, &k.asks}
+	for i, t := range []*table{&m.violates, &m.closer, &m.wary, &m.head, &m.category, m.asks()} {
 		*tables[i] = knownTable{table: t, words: make([]int16, len(words)*len(t.bias))}
 		for _, x := range signs {
 			tables[i].signs = append(tables[i].signs, t.at(x)...)
 		}
 	}
 	k.closer.pair(signs)
+	k.wary.pair(signs)
 	k.head.pair(signs)
 	var w walk
 	for i, s := range words {
@@ -242,9 +243,19 @@ func (k *Known) Violates(f *text.Folded, classes []uint16) float64 {
 
 // Closer is what [Model.Closer] is; the classes are given by their numbers, in the order too.
 func (k *Known) Closer(f *text.Folded, classes []uint16, o *Order) float64 {
+	return k.closely(&k.closer, f, classes, o)
+}
+
+// Wary is what [Model.Wary] is; the classes are given by their numbers, in the order too.
+func (k *Known) Wary(f *text.Folded, classes []uint16, o *Order) bool {
+	return k.closely(&k.wary, f, classes, o) >= believes
+}
+
+// closely is the likelihood that a table of one row and pairs gives.
+func (k *Known) closely(t *knownTable, f *text.Folded, classes []uint16, o *Order) float64 {
 	var logit [1]float64
-	sum, scale := k.sum(&k.closer, f, classes)
-	k.closer.ordered(o, []int32{sum}, scale, logit[:])
+	sum, scale := k.sum(t, f, classes)
+	t.ordered(o, []int32{sum}, scale, logit[:])
 	return logistic(logit[0])
 }
 

@@ -3,10 +3,12 @@
 // The path through it: [ReadComments] and [ReadPublic] read labelled texts; package rules tells which classes of the policy's word
 // lists are in each; [Train] fits the model, and sets its threshold on comments that it was not fitted to; [Model.Save] writes it,
 // [Load] reads it, and [Default] is the one built in. [Model.Violates] then says at a glance how likely a comment is to need a person,
-// [Model.Closer] by a closer reading, [Model.Category] why, and [Model.Is] what else it is.
+// [Model.Closer] by a closer reading, [Model.Wary] whether a reading that knows prose better thinks so too,
+// [Model.Category] why, and [Model.Is] what else it is.
 //
-// The reader is the weaker of the two, and is kept so: it puts before a person what the rules let stand, routes a question that they
-// left, and moves a flag up in the queue. It never hides, and never undoes what a rule found. What it is, what it was fed and how well it does stands in MODELCARD.md.
+// The reader is the weaker of the two, and is kept so: it puts before a person what the rules let stand, lets stand what only a doubtful one
+// found, routes a question that they left, and moves a flag up in the queue. It never hides. What it is, what it was fed and how well it does
+// stands in MODELCARD.md.
 //
 // Training is deterministic: the same examples, in whatever order, give the same model on the same machine architecture. Scoring
 // allocates nothing, takes time linear in the length of the text, and never panics; a Model never changes, and may be used from any
@@ -29,11 +31,12 @@ type Model struct {
 	// what needs a person apart.
 	violates, category table
 	names              []string
-	// closer is violates with the order of the classes; head has a row for each of heads.
-	closer, head table
-	heads        []Head
-	trials       []Trial
-	version      string
+	// closer is violates with the order of the classes, and so is wary, which was taught harder to leave prose alone; head has a row for
+	// each of heads.
+	closer, wary, head table
+	heads              []Head
+	trials             []Trial
+	version            string
 }
 
 // Version is the first 16 hexadecimal digits of the SHA-256 at the end of the file that the model was loaded from; empty when it was not.

@@ -29,7 +29,7 @@ type Example struct {
 	Classes []uint32
 	// Order is the same classes token by token.
 	Order Order
-	// Settled is true when the rules know better: the reader is not asked about it, and the threshold need not heed it.
+	// Settled is true when the rules have an opinion: the reader does not flag it, and the threshold need not heed it.
 	Settled bool
 }
 
@@ -48,9 +48,19 @@ const (
 
 func (s Source) weight() float32 { return [...]float32{1, 0.3, 0.05}[s] }
 
-// closeWeight is what an example is worth to the closer reading. It is taught harder to leave prose alone: with more to go by, it would
-// else find more to doubt there.
-func (s Source) closeWeight() float32 { return [...]float32{1, 6, 0.05}[s] }
+// closeWeight is what an example is worth to the closer reading: it is to know comments, and a little prose keeps it from taking that for
+// them. Most that it is asked about is what the rules have an opinion on too, so that counts twice.
+func closeWeight(e *Example) float32 {
+	if e.Source == Ours && e.Settled {
+		return 2
+	}
+	return [...]float32{1, 0.05, 0}[e.Source]
+}
+
+// waryWeight is what an example is worth to the wary reading, and headWeight to the heads. They are taught harder to leave prose alone: with
+// more to go by than the glance, they would else find more to doubt there.
+func waryWeight(e *Example) float32 { return [...]float32{1, 25, 0.05}[e.Source] }
+func headWeight(e *Example) float32 { return [...]float32{1, 6, 0.05}[e.Source] }
 
 // Options are what one may choose in training. The zero value is how the built-in model was made.
 type Options struct {
@@ -64,9 +74,9 @@ const (
 	categoryBits  = 13
 	maxCategories = 16
 
-	passes, closePasses = 6, 10
-	rate                = 0.1
-	folds               = 5
+	passes, closePasses, waryPasses = 6, 25, 10
+	rate                            = 0.1
+	folds                           = 5
 )
 
 // Train fits a model to the examples, and sets its threshold by cross-validation. It is an error when there
@@ -91,15 +101,20 @@ func Train(examples []Example, o Options) (*Model, error) {
 		target: func(s *seenExample) []float32 { return s.categories }}).rounded()
 
 	look(seen, ordered, heads)
+	weigh(seen, ordered, closeWeight)
 	closer := task{bits: o.Bits, passes: closePasses, rows: 1, target: (*seenExample).violation}
 	scores := crossValidate(seen, closer)
-	first := func(s []float32) float64 { return float64(s[0]) }
-	m.threshold = chooseThreshold(ordered, column32(scores, first))
-	m.trials = trialsOf(ordered, column32(scores, first), m.threshold)
 	m.closer = fit(seen, closer).rounded()
+	weigh(seen, ordered, waryWeight)
+	wary := task{bits: o.Bits, passes: waryPasses, rows: 1, target: (*seenExample).violation}
+	likely := where(scores, crossValidate(seen, wary))
+	m.wary = fit(seen, wary).rounded()
+	m.threshold = chooseThreshold(ordered, likely)
+	m.trials = trialsOf(ordered, likely, m.threshold)
 	if len(heads) == 0 {
 		return m, nil
 	}
+	weigh(seen, ordered, headWeight)
 	head := task{bits: max(o.Bits-2, minBits), passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
 	scores = crossValidate(seen, head)
 	for i, name := range heads {
@@ -113,12 +128,15 @@ func Train(examples []Example, o Options) (*Model, error) {
 	return m, nil
 }
 
-func column32(scores [][]float32, of func([]float32) float64) []float64 {
-	picked := make([]float64, len(scores))
-	for i, s := range scores {
-		picked[i] = of(s)
+// where is what the closer reading says where the wary one takes the comment for a violation too; 0 elsewhere.
+func where(closer, wary [][]float32) []float64 {
+	likely := make([]float64, len(closer))
+	for i := range closer {
+		if wary[i][0] >= believes {
+			likely[i] = float64(closer[i][0])
+		}
 	}
-	return picked
+	return likely
 }
 
 // headsOf lists what the examples may be beside violations, in sorted order.
@@ -197,30 +215,22 @@ func headThreshold(seen []seenExample, scores [][]float32, head int, most, least
 	return min(1, max(least, under(ours, most), under(prose, most/2)))
 }
 
-// The shares of lawful texts that the reader may flag: of our own, and of prose. A text that the rules have settled counts as left
-// alone.
-const mostOurs, mostProse = 0.015, 0.0004
+// mostOurs is the share of our own lawful comments that the reader may flag. One that the rules have settled counts as left alone.
+const mostOurs = 0.015
 
-// margin is added to what prose asks for: that share is a single sentence, and the next one may score a little more.
-const margin = 0.1
-
-// chooseThreshold finds the least threshold that keeps to both shares.
+// chooseThreshold finds the least threshold that keeps to that share. Prose has no say: the wary reading is there for it.
 func chooseThreshold(examples []Example, scores []float64) float64 {
-	var ours, prose []float64
+	var ours []float64
 	for i, e := range examples {
-		score := scores[i]
-		if e.Settled {
-			score = 0
-		}
 		switch {
-		case len(e.Categories) > 0:
-		case e.Source == Ours:
-			ours = append(ours, score)
-		case e.Source == Prose:
-			prose = append(prose, score)
+		case e.Source != Ours || len(e.Categories) > 0:
+		case e.Settled:
+			ours = append(ours, 0)
+		default:
+			ours = append(ours, scores[i])
 		}
 	}
-	return max(0.5, under(ours, mostOurs), under(prose, mostProse)+margin)
+	return max(0.5, under(ours, mostOurs))
 }
 
 // under is the least number such that at most this share of the scores are at it or over.
@@ -351,7 +361,6 @@ func look(seen []seenExample, examples []Example, heads []string) {
 	writers = slices.Compact(writers)
 	for i := range seen {
 		s, e := &seen[i], &examples[i]
-		s.weight = e.Source.closeWeight()
 		if len(writers) > 2 {
 			s.fold = int(place(e.Text) % uint64(len(writers)))
 			if e.Writer != "" {
@@ -368,6 +377,12 @@ func look(seen []seenExample, examples []Example, heads []string) {
 			}
 		}
 		s.takePairs(&e.Order)
+	}
+}
+
+func weigh(seen []seenExample, examples []Example, weight func(*Example) float32) {
+	for i := range seen {
+		seen[i].weight = weight(&examples[i])
 	}
 }
 
@@ -440,6 +455,9 @@ func fit(seen []seenExample, t task) *fitted {
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, i := range order {
 			s := &seen[i]
+			if s.weight == 0 {
+				continue
+			}
 			m.probabilities(s, p)
 			for c, want := range t.target(s) {
 				if want == untold {
