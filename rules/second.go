@@ -224,7 +224,7 @@ func (w *weighing) secondThought(byPatterns int) {
 // glance is the likelihood by the quick reading under which the closer one is not asked for: it flags next to nothing there.
 const glance = 0.5
 
-// secondOpinion lets the second reader speak where the rules have nothing to say. It never hides, and never undoes what a rule found.
+// secondOpinion lets the second reader speak where the rules have nothing to say. It never hides.
 // It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. From
 // where it flags the policy says by bullet, and for any other the model.
 func (w *weighing) secondOpinion() {
