@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -396,5 +398,70 @@ func BenchmarkCommit(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "records/s")
 		})
+	}
+}
+
+// The log is verified a part at a time: what is changed in any part is named, and its memory does not grow with the leaves.
+func TestVerifyInParts(t *testing.T) {
+	ctx := context.Background()
+	f := open(t)
+	id := f.add(t, "c1", "Anna", "kommentar", "insult")
+	outcome := archive.Outcome{Action: "hide", Result: "done", At: time.Unix(1, 0).UTC()}
+	grow := func(leaves int) {
+		t.Helper()
+		for range leaves / 500 {
+			if err := f.db.Update(ctx, func(tx *store.Tx) error {
+				for range 500 {
+					if err := f.Add(tx, id, archive.KindOutcome, outcome); err != nil {
+						return err
+					}
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	verify := func(earlier string) (report archive.Report, held uint64) {
+		t.Helper()
+		report, err := f.VerifyAgainst(ctx, earlier, func(done, _ int64) {
+			if done%4000 != 0 {
+				return
+			}
+			var now runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&now)
+			held = max(held, now.HeapAlloc)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report, held
+	}
+	grow(5_000)
+	kept, err := f.Checkpoint(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	few, little := verify("")
+	grow(20_000)
+	many, much := verify(kept)
+	if !few.OK() || !many.OK() || many.Leaves != 25_001 {
+		t.Fatalf("of %d leaves %v, of %d leaves %v", few.Leaves, few.Problems, many.Leaves, many.Problems)
+	}
+	if grown := int64(much) - int64(little); grown > 600_000 { // 64 bytes a leaf were 1,280,000
+		t.Errorf("20,000 leaves more take %d bytes more", grown)
+	}
+	for _, change := range []struct{ statement, problem string }{
+		{"UPDATE log_hashes SET hash = randomblob(32) WHERE idx = 16382", "hash 16382"}, // over the first 8,192 leaves
+		{"UPDATE archive_entries SET commitment = randomblob(32) WHERE leaf = 4095", "(leaf 4095)"},
+		{"UPDATE archive_entries SET commitment = randomblob(32) WHERE leaf = 4096", "(leaf 4096)"},
+		{"DELETE FROM archive_entries WHERE leaf BETWEEN 12000 AND 20479", "leaf 12000 is missing before it"},
+	} {
+		tamper(t, f, change.statement)
+		report, _ := verify("")
+		if !slices.ContainsFunc(report.Problems, func(p archive.Problem) bool { return strings.Contains(p.String(), change.problem) }) {
+			t.Errorf("%s: not among %v", change.statement, report.Problems[:min(5, len(report.Problems))])
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -65,7 +66,7 @@ func (a *Archive) VerifyAgainst(ctx context.Context, earlier string, progress fu
 	v := &verification{archive: a, progress: progress, earlier: earlier}
 	err := a.db.View(ctx, func(tx *store.Tx) error {
 		v.tx = tx
-		for _, step := range []func() error{v.entries, v.disposals, v.stored, v.checkpoints, v.orphans, v.media} {
+		for _, step := range []func() error{v.entries, v.disposals, v.log, v.orphans, v.media} {
 			if err := step(); err != nil {
 				return err
 			}
@@ -88,9 +89,13 @@ type verification struct {
 	report   Report
 	progress func(done, total int64)
 	earlier  string
-	// hashes is the log built anew from the commitments, in the order of tlog.StoredHashIndex.
-	hashes []tlog.Hash
-	named  map[string]named // by SHA-256: each picture that a record names
+	built    rebuilt
+	size     int64 // of the latest checkpoint
+	compared bool  // the earlier checkpoint was
+
+	// inLog is what is wrong with the log's hashes, inNotes with its checkpoints.
+	inLog, inNotes []Problem
+	named          map[string]named // by SHA-256: each picture that a record names
 	// emptied holds the entries without a body, disposed at which leaf each record was disposed of.
 	emptied  []line
 	disposed map[string]int64
@@ -103,18 +108,72 @@ func (v *verification) problem(record string, leaf int64, format string, args ..
 	v.report.Problems = append(v.report.Problems, Problem{Record: record, Leaf: leaf, What: fmt.Sprintf(format, args...)})
 }
 
-// entries reads the ledger once, checks every line by itself, and builds the log anew.
+// entries reads the ledger once, a part at a time, checks every line by itself, and builds the log anew: what of it is needed to go on, and to
+// hold what is kept of it, and its checkpoints, against it. So it takes as much memory for ten million leaves as for ten thousand, save for what
+// was disposed of, and which pictures are named.
 func (v *verification) entries() error {
-	var total, most int64
-	if err := v.tx.QueryRow(`SELECT (SELECT count(*) FROM archive_entries), (SELECT count(*) FROM log_hashes)`).Scan(&total, &most); err != nil {
+	var total, hashes int64
+	if err := v.tx.QueryRow(`SELECT (SELECT count(*) FROM archive_entries), (SELECT count(*) FROM log_hashes)`).Scan(&total, &hashes); err != nil {
 		return err
 	}
-	most = max(most, total)
-	v.hashes = make([]tlog.Hash, 0, most) // 64 bytes a leaf; let grow, it would take thrice as much
+	most := max(total, hashes) // no log of ours is longer: to fill the gap before a leaf beyond would take for ever
+	var last int64
+	if err := v.tx.QueryRow(`SELECT coalesce(max(leaf), 0) FROM archive_entries WHERE leaf < $1`, most).Scan(&last); err != nil {
+		return err
+	}
 	v.named, v.disposed = map[string]named{}, map[string]int64{}
+	for v.built.from = 0; ; v.built.next() {
+		end := v.built.from + part
+		if end > last {
+			end = math.MaxInt64
+		}
+		if err := v.part(end, most, total); err != nil {
+			return err
+		}
+		if end <= last {
+			v.built.fill(end) // it goes on after this: what is missing here has been noticed, or will be
+		}
+		if err := v.stored(end); err != nil {
+			return err
+		}
+		if err := v.checkpoints(end); err != nil {
+			return err
+		}
+		if end > last {
+			break
+		}
+	}
+	if want := tlog.StoredHashIndex(0, v.report.Leaves); hashes < want {
+		v.inLog = append(v.inLog, Problem{Leaf: -1, What: fmt.Sprintf("the log lacks %d of its %d hashes", want-hashes, want)})
+	}
+	if v.progress != nil {
+		v.progress(total, total)
+	}
+	return nil
+}
+
+// beginning is where a part begins to be looked for: in the first there may be what is numbered below all.
+func (r *rebuilt) beginning(of int64) int64 {
+	if r.from == 0 {
+		return math.MinInt64
+	}
+	return of
+}
+
+// before is the last leaf of a part that ends at another's first; the last part has no end.
+func before(end int64) int64 {
+	if end == math.MaxInt64 {
+		return end
+	}
+	return end - 1
+}
+
+// part reads the entries of a part of the log, up to a leaf.
+func (v *verification) part(end, most, total int64) error {
 	rows, err := v.tx.Query(`SELECT e.leaf, e.record_id, e.kind, e.body, e.salt, e.commitment, r.record_id, r.platform, r.channel, r.comment_id,
 		r.revision, r.author_id, r.author_name, r.categories, r.action, r.decided_by, r.posted_at, r.received_at, r.decided_at
-		FROM archive_entries e LEFT JOIN archive_records r ON r.leaf = e.leaf ORDER BY e.leaf`)
+		FROM archive_entries e LEFT JOIN archive_records r ON r.leaf = e.leaf WHERE e.leaf >= $1 AND e.leaf <= $2 ORDER BY e.leaf`,
+		v.built.beginning(v.built.from), before(end))
 	if err != nil {
 		return err
 	}
@@ -123,11 +182,12 @@ func (v *verification) entries() error {
 		var l line
 		if err := l.scan(rows.Scan); err != nil {
 			// One value of another kind than it was written with: that, too, is a record that was changed.
+			v.report.Leaves = max(v.report.Leaves, v.built.from)
 			v.problem("", v.report.Leaves, "the row cannot be read: %v", err)
 			v.grow(nil)
 			continue
 		}
-		if l.leaf < v.report.Leaves || l.leaf >= most { // no log of ours is that long: to fill the gap would take all memory
+		if l.leaf < v.report.Leaves || l.leaf >= most {
 			v.problem(l.record, l.leaf, "it does not stand at the leaf where it was written")
 			continue
 		}
@@ -140,9 +200,6 @@ func (v *verification) entries() error {
 		if v.progress != nil && v.report.Leaves%1000 == 0 {
 			v.progress(v.report.Leaves, total)
 		}
-	}
-	if v.progress != nil {
-		v.progress(total, total)
 	}
 	return rows.Err()
 }
@@ -250,37 +307,79 @@ func (v *verification) searched(l line) {
 func (v *verification) grow(commitment []byte) {
 	leaf := v.report.Leaves
 	v.report.Leaves++
-	if int64(len(v.hashes)) < tlog.StoredHashIndex(0, leaf) {
-		v.hashes = append(v.hashes, make([]tlog.Hash, tlog.StoredHashIndex(0, leaf)-int64(len(v.hashes)))...)
-	}
-	hashes, err := tlog.StoredHashes(leaf, commitment, v)
+	v.built.fill(leaf)
+	hashes, err := tlog.StoredHashes(leaf, commitment, &v.built)
 	if err != nil {
 		v.problem("", leaf, "the log cannot be built: %v", err)
 		return
 	}
-	v.hashes = append(v.hashes, hashes...)
+	v.built.hashes = append(v.built.hashes, hashes...)
 }
 
-// ReadHashes implements tlog.HashReader over the log built anew.
-func (v *verification) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	found := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		if index >= int64(len(v.hashes)) {
-			return nil, fmt.Errorf("hash %d is missing", index)
+// part is how many leaves of the log are built at a time. It is a power of two, so that what a part needs of those before is what is whole there.
+const part = 1 << 12
+
+// rebuilt is a part of the log built anew, and what is needed of what came before.
+type rebuilt struct {
+	// from is the part's first leaf, hashes what was stored from it on, in the order of tlog.StoredHashIndex.
+	from   int64
+	hashes []tlog.Hash
+	// before holds, by level, the whole subtrees that the leaves before from fall into: of each level one at most.
+	before [64]tlog.Hash
+}
+
+// fill puts empty hashes in the place of those that are missing before a leaf.
+func (r *rebuilt) fill(leaf int64) {
+	if missing := tlog.StoredHashIndex(0, leaf) - tlog.StoredHashIndex(0, r.from) - int64(len(r.hashes)); missing > 0 {
+		r.hashes = append(r.hashes, make([]tlog.Hash, missing)...)
+	}
+}
+
+// next goes on to the next part.
+func (r *rebuilt) next() {
+	end := r.from + part
+	var before [64]tlog.Hash
+	for level := range before {
+		if end>>level&1 == 1 {
+			found, _ := r.ReadHashes([]int64{tlog.StoredHashIndex(level, end>>level-1)}) // it was filled up to here
+			before[level] = found[0]
 		}
-		found[i] = v.hashes[index]
+	}
+	r.from, r.before, r.hashes = end, before, r.hashes[:0]
+}
+
+// ReadHashes implements tlog.HashReader.
+func (r *rebuilt) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	found := make([]tlog.Hash, len(indexes))
+	first := tlog.StoredHashIndex(0, r.from)
+	for i, index := range indexes {
+		level, n := tlog.SplitStoredHashIndex(index)
+		switch {
+		case index >= first && index-first < int64(len(r.hashes)):
+			found[i] = r.hashes[index-first]
+		case index < first && r.from>>level&1 == 1 && n == r.from>>level-1:
+			found[i] = r.before[level]
+		default:
+			return found, fmt.Errorf("hash %d is missing", index)
+		}
 	}
 	return found, nil
 }
 
-// stored compares the log as it is kept with the log built anew.
-func (v *verification) stored() error {
-	rows, err := v.tx.Query(`SELECT h.idx, h.hash FROM log_hashes h ORDER BY h.idx`)
+// stored compares a part of the log as it is kept, up to a leaf, with the log built anew.
+func (v *verification) stored(end int64) error {
+	first, to := tlog.StoredHashIndex(0, v.built.from), int64(math.MaxInt64)
+	if end < math.MaxInt64 {
+		to = tlog.StoredHashIndex(0, end) - 1
+	}
+	rows, err := v.tx.Query(`SELECT idx, hash FROM log_hashes WHERE idx >= $1 AND idx <= $2 ORDER BY idx`, v.built.beginning(first), to)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	n := int64(0)
+	wrong := func(what string, index int64) {
+		v.inLog = append(v.inLog, Problem{Leaf: -1, What: fmt.Sprintf(what, index)})
+	}
 	var changed []int64 // leaves; looked up when the rows are read: a connection does one thing at a time
 	for rows.Next() {
 		var index int64
@@ -288,28 +387,24 @@ func (v *verification) stored() error {
 		if err := rows.Scan(&index, &hash); err != nil {
 			return err
 		}
-		n++
-		if index >= int64(len(v.hashes)) || index < 0 || !bytes.Equal(hash, v.hashes[index][:]) {
-			if index < 0 || index >= int64(len(v.hashes)) {
-				v.problem("", -1, "hash %d of the log was never written", index)
-				continue
-			}
-			level, leaf := tlog.SplitStoredHashIndex(index)
-			if level == 0 {
-				changed = append(changed, leaf)
-			} else {
-				v.problem("", -1, "hash %d of the log is not the one that was written", index)
-			}
+		if index < 0 || index-first >= int64(len(v.built.hashes)) {
+			wrong("hash %d of the log was never written", index)
+			continue
 		}
-	}
-	if n < int64(len(v.hashes)) {
-		v.problem("", -1, "the log lacks %d of its %d hashes", int64(len(v.hashes))-n, len(v.hashes))
+		if bytes.Equal(hash, v.built.hashes[index-first][:]) {
+			continue
+		}
+		if level, leaf := tlog.SplitStoredHashIndex(index); level == 0 {
+			changed = append(changed, leaf)
+		} else {
+			wrong("hash %d of the log is not the one that was written", index)
+		}
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return err
 	}
 	for _, leaf := range changed {
-		v.problem(v.recordAt(leaf), leaf, "its leaf in the log is not the one that was written")
+		v.inLog = append(v.inLog, Problem{Record: v.recordAt(leaf), Leaf: leaf, What: "its leaf in the log is not the one that was written"})
 	}
 	return nil
 }
@@ -319,52 +414,57 @@ func (v *verification) recordAt(leaf int64) (record string) {
 	return record
 }
 
-// checkpoints checks the latest checkpoint's signature, size and root, and the roots of the earlier ones.
-func (v *verification) checkpoints() error {
-	rows, err := v.tx.Query(`SELECT size, note FROM log_checkpoints ORDER BY size`)
+// checkpoints checks the signatures, sizes and roots of the checkpoints for a part of the log, up to a leaf.
+func (v *verification) checkpoints(end int64) error {
+	rows, err := v.tx.Query(`SELECT size, note FROM log_checkpoints WHERE size > $1 AND size <= $2 ORDER BY size`, v.built.beginning(v.built.from), end)
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
-	var last int64
 	for rows.Next() {
 		var size int64
 		var signed string
 		if err := rows.Scan(&size, &signed); err != nil {
 			return err
 		}
-		last = size
-		v.report.Checkpoint = signed
+		v.size, v.report.Checkpoint = size, signed
 		v.against(signed, size)
 	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	if last != v.report.Leaves {
-		v.problem("", -1, "the latest checkpoint is for %d leaves, the archive has %d", last, v.report.Leaves)
-	}
-	if v.earlier != "" {
+	if has, _, err := v.archive.parseCheckpoint(v.earlier); v.earlier != "" && !v.compared && (err != nil && end == math.MaxInt64 || err == nil && has <= end) {
+		v.compared = true
 		v.against(v.earlier, -1)
+	}
+	return rows.Err()
+}
+
+// log says what is wrong with the log, and whether the latest checkpoint is for all of it.
+func (v *verification) log() error {
+	v.report.Problems = append(append(v.report.Problems, v.inLog...), v.inNotes...)
+	if v.size != v.report.Leaves {
+		v.problem("", -1, "the latest checkpoint is for %d leaves, the archive has %d", v.size, v.report.Leaves)
 	}
 	return nil
 }
 
-// against checks one checkpoint against the log built anew. size is what it must be for, or -1.
+// against checks one checkpoint, for leaves of the part at hand, against the log built anew. size is what it must be for, or -1.
 func (v *verification) against(signed string, size int64) {
+	wrong := func(format string, args ...any) {
+		v.inNotes = append(v.inNotes, Problem{Leaf: -1, What: fmt.Sprintf(format, args...)})
+	}
 	has, root, err := v.archive.parseCheckpoint(signed)
 	switch {
 	case err != nil:
-		v.problem("", -1, "the checkpoint for %d leaves is not signed by this log's key: %v", size, err)
+		wrong("the checkpoint for %d leaves is not signed by this log's key: %v", size, err)
 		return
 	case size >= 0 && has != size:
-		v.problem("", -1, "the checkpoint for %d leaves says %d", size, has)
+		wrong("the checkpoint for %d leaves says %d", size, has)
 		return
 	case has > v.report.Leaves:
-		v.problem("", -1, "a checkpoint was signed for %d leaves, the archive has %d: entries are missing", has, v.report.Leaves)
+		wrong("a checkpoint was signed for %d leaves, the archive has %d: entries are missing", has, v.report.Leaves)
 		return
 	}
-	if built, err := tlog.TreeHash(has, v); err != nil || built != root {
-		v.problem("", -1, "the log does not lead to the checkpoint for %d leaves", has)
+	if built, err := tlog.TreeHash(has, &v.built); err != nil || built != root {
+		wrong("the log does not lead to the checkpoint for %d leaves", has)
 	}
 }
 
