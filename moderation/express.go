@@ -129,13 +129,16 @@ func (x *express) work(ctx context.Context, together []*delivery) {
 	for _, d := range together {
 		all.entries, all.ahead = append(all.entries, d.entries...), append(all.ahead, d.ahead...)
 	}
-	err := x.m.take(ctx, all.entries, all.ahead)
+	tell, err := x.m.takeUntold(ctx, all.entries, all.ahead)
 	for _, d := range together {
 		if err != nil && !errors.Is(err, errByInbox) && len(together) > 1 {
 			d.done <- x.alone(ctx, d)
 		} else {
 			d.done <- byInbox(err)
 		}
+	}
+	if err == nil {
+		tell()
 	}
 }
 

@@ -3,10 +3,16 @@ package moderation_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"takhojd/moderation"
 	"takhojd/platforms"
 )
 
@@ -86,6 +92,42 @@ func TestExpressLeavesFaultsToTheInbox(t *testing.T) {
 	d.eventually("35 are decided, and six are dead letters", func() bool {
 		return d.number(`SELECT count(*) FROM comments WHERE comment_id LIKE 'good%'`) == 35 && d.number(`SELECT count(*) FROM inbox WHERE dead = 1`) == 6
 	})
+}
+
+// TestExpressAnswersBeforeItTells: what is durable is answered, however long the log takes to be written.
+func TestExpressAnswersBeforeItTells(t *testing.T) {
+	var held atomic.Bool
+	var lines atomic.Int64
+	release := make(chan struct{})
+	slow := zap.Hooks(func(e zapcore.Entry) error {
+		if e.Message == "comment" && held.Load() {
+			<-release
+		}
+		if e.Message == "comment" {
+			lines.Add(1)
+		}
+		return nil
+	})
+	d := sit(t, func(cfg *moderation.Config) {
+		cfg.Log = zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(io.Discard), zapcore.InfoLevel), slow)
+	})
+	d.running()
+	d.eventually("of those before all is told", func() bool { return int(lines.Load()) == d.number(`SELECT count(*) FROM decisions`) })
+	event := d.write("a", "Anna", fine)
+	held.Store(true)
+	answered := make(chan error, 1)
+	go func() { answered <- d.Receive(context.Background(), []platforms.Event{event}) }()
+	select {
+	case err := <-answered:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the answer waits for the log")
+	}
+	held.Store(false)
+	close(release)
+	d.eventually("it is decided", func() bool { return d.decided("a") == 1 })
 }
 
 // TestExpressWaitsItsTurn: what waits in the inbox is worked on before what comes after it.

@@ -55,8 +55,17 @@ func (m *Moderator) work(ctx context.Context, entries []inbox.Entry) error {
 
 // take works events in one transaction. ahead is what was foreseen of each that comes by express; nil: they come from the inbox.
 func (m *Moderator) take(ctx context.Context, entries []inbox.Entry, ahead []*foreseen) error {
+	tell, err := m.takeUntold(ctx, entries, ahead)
+	if err == nil {
+		tell()
+	}
+	return err
+}
+
+// takeUntold is take for callers who have somebody to answer first: nobody should wait for the log. tell is to be called once it returns no error.
+func (m *Moderator) takeUntold(ctx context.Context, entries []inbox.Entry, ahead []*foreseen) (tell func(), err error) {
 	var w walk
-	err := m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	err = m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
 		err := w.takeAll(entries, ahead)
 		if err == nil {
@@ -70,10 +79,9 @@ func (m *Moderator) take(ctx context.Context, entries []inbox.Entry, ahead []*fo
 	if err != nil {
 		m.unheard(entries)
 		m.noticed(err)
-		return err
+		return nil, err
 	}
-	w.tell()
-	return nil
+	return w.tell, nil
 }
 
 // unheard forgets what was remembered of comments that were not kept.
