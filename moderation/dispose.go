@@ -163,7 +163,7 @@ func (s Disposer) onePart(tx *store.Tx, part *archive.Disposal, found []disposab
 		part.Records = append(part.Records, f.records...)
 	}
 	if err := s.Announce(*part); err != nil {
-		return 0, fmt.Errorf("write down what is disposed of: %w", err)
+		return 0, fmt.Errorf("%w: %w", ErrNotWritten, err)
 	}
 	return s.empty(tx, *part, found)
 }

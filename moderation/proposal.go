@@ -21,6 +21,9 @@ import (
 // waits. Another approves the list under the authority's decision. Then what was listed goes, by the same road as from the command
 // line, save what is held or waits by then. Whoever lists or carries out may die at any line: it stands in the books how far it came.
 
+// ErrNotWritten says that a disposal could not be written down beside the backups, and so was not carried out.
+var ErrNotWritten = errors.New("what is disposed of cannot be written down beside the backups")
+
 // ErrSamePerson says that who proposed a disposal cannot approve it.
 var ErrSamePerson = errors.New("another person must approve")
 

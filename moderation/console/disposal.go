@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -37,6 +38,27 @@ type Disposal interface {
 type working struct {
 	mu sync.Mutex
 	on map[int64]bool
+	// unwritten holds those that stopped since what goes could not be written down beside the backups.
+	unwritten map[int64]bool
+}
+
+// stopped tells whether a proposal can go on only when somebody has seen to the backups.
+func (w *working) stopped(id int64) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unwritten[id]
+}
+
+// note keeps whether it was the backups that stopped a proposal.
+func (w *working) note(id int64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.unwritten == nil {
+		w.unwritten = map[int64]bool{}
+	}
+	if w.unwritten[id] = errors.Is(err, moderation.ErrNotWritten); !w.unwritten[id] {
+		delete(w.unwritten, id)
+	}
 }
 
 func (w *working) begin(id int64) bool {
@@ -75,6 +97,7 @@ func (s *Server) workOn(id int64) {
 		if err == nil {
 			err = s.disposal.CarryOut(s.ctx, id)
 		}
+		s.proposals.note(id, err)
 		if err != nil && s.ctx.Err() == nil {
 			s.log.Error("a disposal is interrupted", zap.Int64("proposal", id), zap.Error(err))
 		}
@@ -146,6 +169,7 @@ type disposalView struct {
 	Goes, Stays []moderation.ListedComment
 	Next        int64  // the comment to go on after in what goes; 0 when there are no more
 	Share       int    // percent
+	Unwritten   bool   // it stopped: what goes cannot be written down beside the backups
 	Mine        bool   // the visitor proposed it, and so cannot approve it
 	Reference   string // as it was filled in
 	Bad         string // a key of the catalogue: why it was not approved
@@ -162,6 +186,7 @@ func (v *visit) showDisposal(status int, bad, reference string) error {
 		return err
 	}
 	view := disposalView{Proposal: p, Mine: p.ProposedBy == v.account.Name, Bad: bad, Reference: reference}
+	view.Unwritten = p.State == moderation.ProposalApproved && v.s.proposals.stopped(p.ID)
 	_, categories := v.s.disposal.Classes()
 	for _, name := range p.Decision.Classes {
 		view.Classes = append(view.Classes, classView{Name: name, Categories: categories[name]})

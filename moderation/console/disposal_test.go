@@ -2,10 +2,12 @@ package console
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,5 +189,33 @@ func TestWithoutDisposal(t *testing.T) {
 		if got := rut.get(path); got.status != http.StatusNotFound {
 			t.Errorf("%s: %d", path, got.status)
 		}
+	}
+}
+
+// Where the backups cannot be reached nothing goes, and the page says why, what to do, and goes on when it is done.
+func TestDisposalSaysThatTheBackupsAreElsewhere(t *testing.T) {
+	h := newHouse(t, morning(t))
+	h.old(t, 60)
+	var reached atomic.Bool
+	h.Server.disposal = moderation.Disposer{DB: h.db, Archive: h.archive, Policy: h.desk.Policy(), Announce: func(archive.Disposal) error {
+		if !reached.Load() {
+			return errors.New("the backups cannot be reached")
+		}
+		return nil
+	}}
+	base := h.open(t).base
+	rut, anna := h.as(t, base, "rut"), h.as(t, base, "anna")
+	at := rut.post("/archive/disposal", url.Values{"class": moderation.RetentionClasses(h.desk.Policy()), "before": {time.Now().AddDate(-1, 0, 0).Format(time.DateOnly)}}).location()
+	rut.reaches(at, "Väntar på godkännande")
+	h.approve(t, rut, anna, at)
+	if page := anna.reaches(at, "Gallringen har stannat"); !strings.Contains(page, "--backups MAPP") || !strings.Contains(page, at+"/continue") {
+		t.Error("the page does not say what to do")
+	}
+	reached.Store(true)
+	if got := anna.post(at+"/continue", nil); got.status != http.StatusSeeOther {
+		t.Fatal(got.status)
+	}
+	if page := anna.reaches(at, "Gallringen är klar"); strings.Contains(page, "har stannat") {
+		t.Error("it went on, and is said to have stopped")
 	}
 }
