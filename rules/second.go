@@ -20,6 +20,7 @@ type second struct {
 	key    float64              // how likely a violation must be to it before patterns may hide; 0: they may alone
 	spares map[Category]float64 // how likely a violation must be for what a doubtful pattern finds to be flagged
 	flags  map[Category]float64 // and for what no rule has found to be flagged, by its guess
+	least  float64              // the least of those, and of the model's own for any other guess
 	// signs are those of the lists' own classes, by their numbers of what is asked of a comment as a whole, of which they have the first. Those
 	// that only a pattern has are no signs.
 	signs []uint32
@@ -38,7 +39,7 @@ func newSecond(v *vocabulary, numbers []int, words []string, f *policyFile) (sec
 			s.signs[numbers[c]], s.class[numbers[c]] = learn.Sign(name), c
 		}
 	}
-	s.model = m.Know(words, s.signs)
+	s.take(m, words)
 	for i := range v.wide {
 		var classes []uint32
 		v.wide[i].each(func(c int) {
@@ -49,6 +50,14 @@ func newSecond(v *vocabulary, numbers []int, words []string, f *policyFile) (sec
 		s.bySet = append(s.bySet, classes)
 	}
 	return s, nil
+}
+
+// take makes m the reader.
+func (r *second) take(m *learn.Model, words []string) {
+	r.model, r.least = m.Know(words, r.signs), m.Threshold()
+	for _, likely := range r.flags {
+		r.least = min(r.least, likely)
+	}
 }
 
 func byCategory(given []secondLikely) map[Category]float64 {
@@ -69,7 +78,7 @@ func (r *second) version(policy string) string {
 func (p *Policy) WithSecondReader(m *learn.Model) *Policy {
 	other := *p
 	if other.second.model = nil; m != nil {
-		other.second.model = m.Know(p.lexicon.Words(), p.second.signs)
+		other.second.take(m, p.lexicon.Words())
 	}
 	return &other
 }
@@ -233,6 +242,9 @@ func (w *weighing) secondOpinion() {
 		return
 	}
 	closer := w.closely()
+	if closer < r.least {
+		return
+	}
 	guess, _ := r.model.Category(&w.s.folded, w.classes())
 	from, ok := r.flags[Category(guess)]
 	if !ok {

@@ -71,7 +71,7 @@ func (m *Model) Know(words []string, signs []uint32) *Known {
 // Gather adds the tables that are looked into at nearly every word to a block, for them to lie side by side.
 func (k *Known) Gather(b *hugepage.Block) {
 	hugepage.Add(b, &k.words)
-	for _, t := range []*knownTable{&k.violates, &k.closer, &k.head, &k.category, &k.asks} {
+	for _, t := range []*knownTable{&k.violates, &k.closer, &k.wary, &k.head, &k.category, &k.asks} {
 		hugepage.Add(b, &t.words)
 		hugepage.Add(b, &t.signs)
 		hugepage.Add(b, &t.pairs)

@@ -132,7 +132,7 @@ var Default = sync.OnceValues(func() (*Model, error) {
 		return nil, err
 	}
 	var b hugepage.Block
-	for _, t := range []*table{&m.violates, &m.closer, &m.head, &m.category} {
+	for _, t := range []*table{&m.violates, &m.closer, &m.wary, &m.head, &m.category} {
 		hugepage.Add(&b, &t.weights)
 	}
 	b.Lay()
