@@ -152,7 +152,7 @@ func TestOffersOnlyWhatThePlatformCanDo(t *testing.T) {
 	gone := base(moderation.Removed, everything)
 	gone.Flag = &moderation.Item{}
 	question := base(moderation.Standing, everything)
-	question.Verdict.Route = rules.Transit
+	question.Verdict.Action, question.Verdict.Route = rules.Allow, rules.Transit
 	for name, test := range map[string]struct {
 		c    moderation.Case
 		want string
