@@ -628,12 +628,15 @@ func (w *walk) lower(c *comment, flag, id int64, by string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.tx.Exec(`UPDATE flags SET severity = 0, why = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at = 0`,
-		flag, by, w.now.Add(claimTime)); err != nil {
-		return err
-	}
 	asked, err := w.asks(before)
 	if err != nil {
+		return err
+	}
+	if asked != Escalation && asked != OpinionWhy && (c.state == Removed || c.state == Deleted) {
+		return w.closeFlags(c, by) // there is nothing left to decide of it
+	}
+	if _, err := w.tx.Exec(`UPDATE flags SET severity = 0, why = '', claimed_by = $2, claimed_until = $3 WHERE id = $1 AND closed_at = 0`,
+		flag, by, w.now.Add(claimTime)); err != nil {
 		return err
 	}
 	before.why = cmp.Or(asked, Doubt)
