@@ -552,7 +552,7 @@ func (w *walk) asks(d *decision) (Why, error) {
 		return OpinionWhy, nil
 	case d.action == Flag, d.action.removes() && (!hidden || d.action == Delete) && !removing:
 		return Doubt, nil
-	case !d.action.removes() && hidden:
+	case !d.action.removes() && (hidden || removing): // a hide that was given back may still be on its way
 		return EditedWhy, nil
 	}
 	return "", nil
