@@ -166,7 +166,7 @@ type Archive struct {
 	public   string
 	secret   []byte // what pseudonyms are made with
 	now      func() time.Time
-	// grew is how large the log was when this process last wrote to it, as far as that was committed: what is asked beforehand goes by it.
+	// grew is how large this process last made the log. It is a guess at what to ask for beforehand, no more: that commit may have failed.
 	grew atomic.Int64
 }
 

@@ -176,9 +176,7 @@ func growing(tx *store.Tx) (*growth, error) {
 		}
 		*g = growth{}
 	}
-	if !g.asked {
-		tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
-	}
+	g.askLast(tx)
 	if err := tx.Answers(); err != nil {
 		return nil, fmt.Errorf("archive: size of the log: %w", err)
 	}
@@ -210,6 +208,14 @@ func (r gathering) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, err
 }
 
+// askLast asks for the last leaf, unless that has been done.
+func (g *growth) askLast(tx *store.Tx) {
+	if !g.asked {
+		g.asked = true
+		tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
+	}
+}
+
 // Ready asks what [Archive.Append] has to know of the log (see [store.Tx.Ask]), for callers that will have rows waiting by then. The hashes are
 // those of the log as it was left here; has another process let it grow since, they are asked for when they are needed.
 func (a *Archive) Ready(tx *store.Tx) {
@@ -217,8 +223,7 @@ func (a *Archive) Ready(tx *store.Tx) {
 	if g.begun || g.asked {
 		return
 	}
-	g.asked = true
-	tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
+	g.askLast(tx)
 	edge := edgeOf(a.grew.Load())
 	if len(edge) == 0 {
 		return
