@@ -123,7 +123,7 @@ func (p *Policy) arrange(v *vocabulary, u *usage) (numbers []int) {
 	for _, c := range []*choice{&p.context.reported, &p.context.counter, &p.judge.asking} {
 		*c = choiceOf(c.of)
 	}
-	for _, c := range []*choice{&p.context.negated, &p.context.own} { // only their first parts count: see matcher.endsAt
+	for _, c := range []*choice{&p.context.negated, &p.context.own, &p.context.called, &p.context.calls} { // only their first parts count: see matcher.endsAt
 		for _, pat := range c.of {
 			c.needs = append(c.needs, four(pat.parts[0].needs))
 		}

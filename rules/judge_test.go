@@ -53,6 +53,26 @@ func TestWhoIsSpokenOf(t *testing.T) {
 	}
 }
 
+// TestNamesAreNoAbuse: a rude word that is a name, a title or a word that is spoken about is never hidden; the same word at a person is.
+func TestNamesAreNoAbuse(t *testing.T) {
+	p := mustDefault(t)
+	for _, text := range []string{
+		"Luder är ett efternamn", "Peder Luder arbetar på museet", "Herr Neger var min tysklärare", "Bitch Lake är ett fint område",
+		"Mongo Jerry spelar i parken på lördag", "Slottet Kuks ligger i Böhmen", "Kuken heter ett berg i Norge", "Vad betyder ordet luder egentligen?",
+		"Hans efternamn är Kukk och han är estländare", "Neger, från latinets niger, betyder svart", "Låten Fuck You av Lily Allen spelades på fritids",
+		"Ebba Gröns Skjut en snut är en punklåt från 1979", "Blatte säger mina vänner om sig själva",
+	} {
+		if v := judgeText(t, p, text); v.Action == Hide {
+			t.Errorf("%q is hidden: %v", text, ResultOf("", v).Findings)
+		}
+	}
+	for _, text := range []string{"Du är ett luder", "Du Är En Jävla Hora", "Jävla Hora", "ut med alla Negrer"} {
+		if v := judgeText(t, p, text); v.Action != Hide {
+			t.Errorf("%q: %s, want hide", text, v.Action)
+		}
+	}
+}
+
 func TestSeriousThreatsEscalate(t *testing.T) {
 	p := mustDefault(t)
 	for text, want := range map[string]bool{

@@ -239,12 +239,15 @@ type policyFile struct {
 		// topic, the second reader tells whether it asks. Empty, the default: only question marks count.
 		Asking []string `yaml:"asking"`
 	} `yaml:"policy"`
-	// Context holds the patterns by which it is told whether something is reported, objected to, negated or said of oneself.
+	// Context holds the patterns by which it is told whether something is reported, objected to, negated, said of oneself, or a name or word that
+	// is spoken about: those of called end right before the evidence, those of calls begin right after it.
 	Context struct {
 		Reported []string `yaml:"reported"`
 		Counter  []string `yaml:"counter"`
 		Negated  []string `yaml:"negated"`
 		Own      []string `yaml:"own"`
+		Called   []string `yaml:"called"`
+		Calls    []string `yaml:"calls"`
 	} `yaml:"context"`
 	Categories []category `yaml:"categories"`
 	Claims     []claim    `yaml:"claims"`
