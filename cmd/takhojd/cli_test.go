@@ -173,13 +173,17 @@ func TestCheck(t *testing.T) {
 func TestNothingPrivateIsLogged(t *testing.T) {
 	s := setScene(t, filepath.Join(t.TempDir(), "data"), 200, noFaults)
 	p, _ := startProcess(t, `"listening"`, "serve", "--config", s.config)
-	state := s.await("all is decided", time.Minute, func(st state) bool { return st.Played && s.known(st) && s.waiting() == 0 })
+	s.settle(time.Minute)
 	if err := p.terminate(); err != nil {
 		t.Error(err)
 	}
 	log := p.log.String()
 	if !strings.Contains(log, `"outbox"`) {
 		t.Fatalf("there is no log to look at: %s", log)
+	}
+	state, err := s.state()
+	if err != nil {
+		t.Fatal(err)
 	}
 	private := []string{sceneSecret, "simulated-page-token-1"}
 	for _, c := range state.Comments {

@@ -231,13 +231,21 @@ func (s *scene) await(what string, limit time.Duration, holds func(platformtest.
 	}
 }
 
-// waiting counts what the bot still has to judge or to do.
-func (s *scene) waiting() (n int) {
+// settle waits until the thread is played, and the books know every comment as the platform has it and hold nothing that is still to be
+// judged or done. The books are asked for all of that in one look, after the platform: in two, what is hidden between them stands in neither,
+// and is neither hidden nor waiting.
+func (s *scene) settle(limit time.Duration) {
 	s.t.Helper()
-	s.read(func(tx *store.Tx) error {
-		return tx.QueryRow(`SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state = 'waiting')`).Scan(&n)
+	s.await("all is decided and done", limit, func(state platformtest.State) (settled bool) {
+		if !state.Played {
+			return false
+		}
+		s.read(func(tx *store.Tx) (err error) {
+			settled, err = settledAs(tx, state)
+			return err
+		})
+		return settled
 	})
-	return n
 }
 
 func (s *scene) read(fn func(*store.Tx) error) {
@@ -251,10 +259,14 @@ func (s *scene) read(fn func(*store.Tx) error) {
 	}
 }
 
-// agree compares, comment by comment, what the platform holds with what the books say.
-func (s *scene) agree(state platformtest.State) {
+// agree compares, comment by comment, what the platform holds with what the books say, when nobody writes in them any more.
+func (s *scene) agree() {
 	t := s.t
 	t.Helper()
+	state, err := s.state()
+	if err != nil {
+		t.Fatal(err)
+	}
 	type kept struct {
 		decisions, flags int
 		action, state    string
@@ -371,13 +383,11 @@ func TestKillAtAnyMoment(t *testing.T) {
 				p.kill()
 			}
 			p, _ := startProcess(t, `"listening"`, "serve", "--config", s.config)
-			state := s.await("all is decided and done", 3*time.Minute, func(state platformtest.State) bool {
-				return state.Played && s.known(state) && s.waiting() == 0
-			})
+			s.settle(3 * time.Minute)
 			if err := p.terminate(); err != nil {
 				t.Errorf("it did not stop as told: %v\n%s", err, tail(p.log.String()))
 			}
-			s.agree(state)
+			s.agree()
 			if strings.Contains(p.log.String(), "DATA RACE") {
 				t.Errorf("a data race: %s", p.log)
 			}
@@ -385,32 +395,32 @@ func TestKillAtAnyMoment(t *testing.T) {
 	}
 }
 
-// known tells whether the books know every comment as the platform has it now.
-func (s *scene) known(state platformtest.State) bool {
-	revisions := map[string]string{}
-	states := map[string]string{}
-	s.read(func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT comment_id, text, state FROM comments`)
-		if err != nil {
-			return err
+// settledAs tells whether the books know every comment as the platform has it, and nothing waits. It asks once: on PostgreSQL each question
+// sees what was written before it.
+func settledAs(tx *store.Tx, state platformtest.State) (bool, error) {
+	rows, err := tx.Query(`SELECT comment_id, text, state, (SELECT count(*) FROM inbox) + (SELECT count(*) FROM outbox WHERE state = 'waiting') FROM comments`)
+	if err != nil {
+		return false, err
+	}
+	defer rows.Close()
+	type known struct{ text, state string }
+	books := map[string]known{}
+	for rows.Next() {
+		var id string
+		var k known
+		var waiting int
+		if err := rows.Scan(&id, &k.text, &k.state, &waiting); err != nil || waiting > 0 {
+			return false, err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var id, text, state string
-			if err := rows.Scan(&id, &text, &state); err != nil {
-				return err
-			}
-			revisions[id], states[id] = text, state
-		}
-		return rows.Err()
-	})
+		books[id] = k
+	}
 	for _, c := range state.Comments {
-		text, ok := revisions[c.ID]
-		if !ok || text != c.Text && !c.RemovedByAuthor || c.Hidden != (states[c.ID] == "hidden") && !c.RemovedByAuthor {
-			return false
+		k, ok := books[c.ID]
+		if !ok || !c.RemovedByAuthor && (k.text != c.Text || c.Hidden != (k.state == "hidden")) {
+			return false, rows.Err()
 		}
 	}
-	return true
+	return true, rows.Err()
 }
 
 func tail(s string) string {
@@ -435,13 +445,11 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	state := s.await("all is decided and done", time.Minute, func(state platformtest.State) bool {
-		return state.Played && s.known(state) && s.waiting() == 0
-	})
+	s.settle(time.Minute)
 	if err := p.terminate(); err != nil {
 		t.Errorf("it did not stop as told: %v\n%s", err, tail(p.log.String()))
 	}
-	s.agree(state)
+	s.agree()
 }
 
 // deliver posts a signed delivery of its own, large enough not to fit into what is left of a page, and returns the answer.
