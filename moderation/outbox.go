@@ -664,6 +664,34 @@ func (w *walk) mended(c *comment) error {
 	return err
 }
 
+// cameThrough settles what was given up, and turns out to be as it was to be: an attempt was carried out, and its answer was lost with the process
+// that waited for it, or on its way. A colleague may have done it instead, where the platform told nobody; for that there is no sign.
+func (w *walk) cameThrough(c *comment, state State) (bool, error) {
+	action := "hide"
+	if state == Standing {
+		action = "restore"
+	}
+	var given []job
+	j := job{comment: c.id, channel: c.ref.Channel, action: action}
+	err := eachRow(w.tx, `UPDATE outbox SET state = 'done', result = 'already', settled_at = $4 WHERE comment = $1 AND action = $2 AND state = 'dead'
+		AND (action = 'restore' OR revision = $3) RETURNING id, record_id`, []any{c.id, action, c.revision, w.now}, func() { given = append(given, j) }, &j.id, &j.record)
+	if err != nil || len(given) == 0 {
+		return false, err
+	}
+	for _, j := range given {
+		if err := w.answered(c, j, outcome{result: "already", state: state}); err != nil {
+			return false, err
+		}
+	}
+	if state == Standing {
+		if err := w.seenAgain(c); err != nil {
+			return false, err
+		}
+	}
+	w.changes = append(w.changes, Change{Kind: "settled", Comment: c.id})
+	return true, w.mended(c)
+}
+
 // effect says truthfully what the platform does with a hidden comment.
 func (w *walk) effect(j job, o outcome) string {
 	if j.action == "hide" && (o.result == "done" || o.result == "already") {
@@ -725,6 +753,13 @@ func (w *walk) postpone(j job, o outcome) error {
 		return err
 	}
 	w.note(c, w.now, "failed:"+j.action, "", cause.Error())
+	// What the platform told of while it waited was taken for this job's doing (acted); an earlier attempt may have done it, and its answer was
+	// lost. Nobody will say so any more but the platform.
+	if _, served := w.m.cfg.Adapters[j.channel]; served && removesOrShows(j.action) {
+		if err := w.readAgain(c.id, j.channel); err != nil {
+			return err
+		}
+	}
 	d, err := w.decisionOn(c)
 	if err != nil {
 		return err

@@ -362,11 +362,14 @@ func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) erro
 	if !c.stateAt.Before(e.At) {
 		return nil // the reading began before what we did was done: it saw how things stood then
 	}
-	kind := platforms.Restored
+	kind, state := platforms.Restored, Standing
 	if e.Comment.Hidden {
-		kind = platforms.Hidden
+		kind, state = platforms.Hidden, Hidden
 	}
 	if ours, err := w.underWay(c); err != nil || ours {
+		return err
+	}
+	if ours, err := w.cameThrough(c, state); err != nil || ours {
 		return err
 	}
 	return w.elsewhere(c, platforms.Event{Kind: kind, Comment: e.Comment, At: e.At, Via: e.Via}, received)
@@ -648,7 +651,7 @@ func (w *walk) elsewhere(c *comment, e platforms.Event, received time.Time) erro
 	late := false
 	if want == Hidden {
 		var err error
-		if late, err = w.calledOff(c); err != nil {
+		if late, err = w.calledOff(c, e); err != nil {
 			return err
 		}
 	}
@@ -726,10 +729,14 @@ func (w *walk) acted(c *comment, action string, at time.Time) (bool, error) {
 }
 
 // calledOff tells whether people have let the comment stand while a hide of ours waited or was under way, whose answer may have been lost with
-// the process that waited for it.
-func (w *walk) calledOff(c *comment) (bool, error) {
+// the process that waited for it. The platform may tell of it late, but says when it was; a reading says only that it was.
+func (w *walk) calledOff(c *comment, e platforms.Event) (bool, error) {
+	var since time.Time
+	if e.Via != viaBackfill {
+		since = e.At.Add(-time.Hour)
+	}
 	n, err := howMany(w.tx, `SELECT count(*) FROM outbox WHERE comment = $1 AND revision = $2 AND action = 'hide' AND state = 'cancelled' AND settled_at >= $3`,
-		c.id, c.revision, w.now.Add(-time.Hour))
+		c.id, c.revision, since)
 	if err != nil || n == 0 {
 		return false, err
 	}

@@ -167,6 +167,99 @@ func TestACalledOffHideLeavesTheCommentToBeRead(t *testing.T) {
 	}
 }
 
+// A hide that people called off was carried out, its answer lost, and the platform tells of it hours later: it is not taken for a
+// colleague's, so that a comment that was let stand stays hidden with nobody asked.
+func TestACalledOffHideThatIsToldOfLate(t *testing.T) {
+	d := sit(t)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	d.platform.hook(func(call, _ string) error {
+		if call == "hide" {
+			close(begun)
+			<-goOn
+		}
+		return nil
+	}, func(call, _ string) error {
+		if call == "hide" {
+			return errors.New("the connection broke off")
+		}
+		return nil
+	})
+	d.receive(d.write("c1", "Bo", insult))
+	<-begun
+	told := d.clock.now()
+	d.resolve("c1", moderation.Allow)
+	d.platform.hook(throttled("fetch", d.clock.now().Add(3*time.Hour)), nil)
+	close(goOn)
+	d.eventually("the comment waits to be read", func() bool {
+		return d.number(`SELECT count(*) FROM outbox WHERE action = 'reread' AND error <> ''`) == 1
+	})
+	d.clock.move(2 * time.Hour)
+	d.receive(platforms.Event{Kind: platforms.Hidden, Comment: platforms.Comment{Ref: ref("c1")}, At: told, Via: "webhook"})
+	d.eventually("it is taken", func() bool { return d.of("c1").State == moderation.Hidden })
+	if k := d.of("c1"); k.Flag == nil || k.Decision.Action != moderation.Allow {
+		t.Errorf("let stand, and hidden: %s holds, with a flag %v", k.Decision.Action, k.Flag != nil)
+	}
+}
+
+// What the platform told of while a job of ours was tried was taken for that job's doing. Where it is then given up, it never tells how the
+// comment stands: the platform is asked.
+func TestAJobThatIsGivenUpLeavesTheCommentToBeRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		call   string
+		action moderation.Action
+		told   platforms.EventKind
+		want   moderation.State
+	}{
+		"a hide":    {"hide", moderation.Hide, platforms.Hidden, moderation.Hidden},
+		"a restore": {"unhide", moderation.Restore, platforms.Restored, moderation.Standing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := sit(t)
+			d.tell(d.write("c1", "Bo", linked))
+			if c.want == moderation.Standing {
+				d.resolve("c1", moderation.Hide)
+				d.settle()
+			}
+			lost, refuse := make(chan struct{}), make(chan struct{})
+			refused := false
+			d.platform.hook(func(call, _ string) error {
+				select {
+				case <-lost:
+				default:
+					return nil
+				}
+				<-refuse
+				if !refused && call == "fetch" {
+					refused = true
+					return platforms.ErrNotPermitted
+				}
+				return nil
+			}, func(call, _ string) error {
+				if call == c.call {
+					close(lost)
+					return errors.New("the connection broke off")
+				}
+				return nil
+			})
+			d.resolve("c1", c.action)
+			<-lost
+			d.receive(d.shown("c1", c.told))
+			d.eventually("the echo is taken", func() bool { return d.number(`SELECT count(*) FROM inbox`) == 0 })
+			close(refuse)
+			d.settle()
+			if k := d.of("c1"); k.State != c.want || d.platform.hidden("c1") != (c.want == moderation.Hidden) {
+				t.Errorf("in the books %s, and hidden on the platform %v", k.State, d.platform.hidden("c1"))
+			} else if k.StateBy != "takhojd" || k.Flag != nil {
+				t.Errorf("it is as was decided: by %s, with a flag %v", k.StateBy, k.Flag != nil)
+			}
+			if dead, err := d.DeadLetters(t.Context()); err != nil || len(dead) > 0 {
+				t.Errorf("%v, %d dead letters", err, len(dead))
+			}
+			d.verify()
+		})
+	}
+}
+
 func TestUndoneWhileItIsDone(t *testing.T) {
 	ctx := context.Background()
 	t.Run("a restore", func(t *testing.T) {
