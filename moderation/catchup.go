@@ -17,6 +17,13 @@ import (
 // viaBackfill marks events that come from reading a channel in full: what they say is how things stand.
 const viaBackfill = "backfill"
 
+const (
+	// longestYield bounds how long one page of a full reading waits for what is to be hidden or shown: in a storm it goes on slowly.
+	longestYield = time.Minute
+	// turnEvery is how often it is seen whether a page may be read.
+	turnEvery = 50 * time.Millisecond
+)
+
 // overlap is how far each reading goes back before the last: platforms show a comment in their lists some time after it was posted.
 const overlap = 15 * time.Minute
 
@@ -26,15 +33,15 @@ func (m *Moderator) catchUp(ctx context.Context, channel platforms.Channel, adap
 	failures := 0
 	for ctx.Err() == nil {
 		pause := m.cfg.PollEvery - m.cfg.PollEvery/10 + rand.N(m.cfg.PollEvery/5+1)
-		err := m.readChannel(ctx, channel, adapter)
+		err := m.readChannel(ctx, channel, adapter, m.turn)
 		m.refusedToken(channel.ID, err)
 		if err != nil && ctx.Err() == nil {
 			m.metrics.polls.WithLabelValues(channel.ID, reason(err)).Inc()
 			m.log.Warn("a channel could not be read in full", zap.String("channel", channel.ID), zap.Error(err))
 			pause = min(pause, m.cfg.Backoff<<min(failures, 10)) // so that a passing fault does not cost a whole round
 			var wait *platforms.RetryAfterError
-			if errors.As(err, &wait) {
-				pause = max(pause, wait.At.Sub(m.now()))
+			if errors.As(err, &wait) { // whoever has the channel after us need not ask, either
+				m.outbox.pause(Pause{Channel: channel.ID, Call: callCatchUp, Until: wait.At, Why: WaitThrottled})
 			}
 			failures++
 		} else {
@@ -48,9 +55,45 @@ func (m *Moderator) catchUp(ctx context.Context, channel platforms.Channel, adap
 	}
 }
 
-// readChannel reads what was posted since the last full reading. The cursor moves only when everything was received: if we die
-// before, the next reading begins where this one did.
-func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, adapter Adapter) error {
+// turn waits until a channel may be read on. What a platform takes is one budget: a reading makes no call that the platform wants left alone,
+// whichever node it told, nor one while a comment waits that could be hidden or shown now.
+func (m *Moderator) turn(ctx context.Context, channel string) error {
+	tick := time.NewTicker(turnEvery)
+	defer tick.Stop()
+	for yielded := time.Duration(0); ; {
+		if !m.now().Before(m.outbox.heldUntil(channel, callCatchUp)) {
+			first, err := m.goesFirst(ctx, channel)
+			if err != nil || !first || yielded >= longestYield {
+				return err
+			}
+			yielded += turnEvery
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// goesFirst tells whether something that could be hidden, shown or deleted on a channel now waits for that.
+func (m *Moderator) goesFirst(ctx context.Context, channel string) (first bool, err error) {
+	if m.now().Before(m.outbox.heldUntil(channel, callHide)) {
+		return false, nil
+	}
+	err = m.db.View(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM outbox WHERE state = 'waiting' AND channel = $1 AND action IN ('hide', 'restore', 'delete') AND not_before <= $2)`,
+			channel, m.now()).Scan(&first)
+	})
+	return first, err
+}
+
+// readChannel reads what was posted since the last full reading, each page when it is its turn. The cursor moves only when everything was received:
+// if we die before, the next reading begins where this one did.
+func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, adapter Adapter, turn func(ctx context.Context, channel string) error) error {
+	if err := turn(ctx, channel.ID); err != nil {
+		return err
+	}
 	started := m.now()
 	var last int64
 	err := m.db.View(ctx, func(tx *store.Tx) error {
@@ -80,12 +123,15 @@ func (m *Moderator) readChannel(ctx context.Context, channel platforms.Channel, 
 		for _, e := range events {
 			came[e.Comment.Ref.Comment] = true
 		}
-		return m.Receive(ctx, fresh)
+		if err := m.Receive(ctx, fresh); err != nil {
+			return err
+		}
+		return turn(ctx, channel.ID) // for the next page
 	})
 	if err != nil {
 		return err
 	}
-	if err := m.vanished(ctx, channel, adapter, since, came); err != nil {
+	if err := m.vanished(ctx, channel, adapter, since, came, turn); err != nil {
 		return err
 	}
 	return m.db.Update(ctx, func(tx *store.Tx) error {

@@ -237,7 +237,7 @@ func (w *world) takeBack(d Decision) {
 // read reads the channel in full.
 func (w *world) read() {
 	w.run(func() {
-		err := w.m.readChannel(context.Background(), w.channel, w)
+		err := w.m.readChannel(context.Background(), w.channel, w, func(context.Context, string) error { return nil })
 		w.must(err, "read")
 	})
 }

@@ -22,7 +22,8 @@ const (
 
 // vanished finds what was removed while nobody told us: comments that stand in the books where the channel was just read, and did not
 // come. Each is asked for by itself, and only what the platform then says is gone is taken for removed.
-func (m *Moderator) vanished(ctx context.Context, channel platforms.Channel, adapter Adapter, since time.Time, came map[string]bool) error {
+func (m *Moderator) vanished(ctx context.Context, channel platforms.Channel, adapter Adapter, since time.Time, came map[string]bool,
+	turn func(ctx context.Context, channel string) error) error {
 	if r, ok := adapter.(Rereader); ok {
 		since = since.Add(-r.Reread())
 	}
@@ -39,7 +40,14 @@ func (m *Moderator) vanished(ctx context.Context, channel platforms.Channel, ada
 		if asked++; asked > mostAsked {
 			break
 		}
+		if err := turn(ctx, channel.ID); err != nil {
+			return err
+		}
 		_, err := adapter.Fetch(ctx, ref)
+		var wait *platforms.RetryAfterError
+		if errors.As(err, &wait) { // hides read with the same call
+			m.outbox.pause(Pause{Channel: channel.ID, Call: callRead, Until: wait.At, Why: WaitThrottled})
+		}
 		switch {
 		case errors.Is(err, platforms.ErrGone):
 			gone = append(gone, platforms.Event{Kind: platforms.Removed, Comment: platforms.Comment{Ref: ref}, At: m.now(), Via: viaBackfill})

@@ -26,8 +26,8 @@ const (
 // Pause says that a channel, or one kind of call to it, rests.
 type Pause struct {
 	Channel string
-	// Call is "hide" (hides and restores: platforms count them together), "read", or an action of the outbox that has a call of its own;
-	// empty: all calls.
+	// Call is "hide" (hides and restores: platforms count them together), "read", "catch-up" (reading a channel in full, which platforms count
+	// by itself), or an action of the outbox that has a call of its own; empty: all calls.
 	Call  string
 	Until time.Time
 	Why   WaitWhy
@@ -53,6 +53,8 @@ const (
 	callAll  = ""
 	callRead = "read"
 	callHide = "hide"
+	// callCatchUp rests for itself, and with all reading: lists have limits of their own, and that they are spent is no reason not to hide.
+	callCatchUp = "catch-up"
 )
 
 // callOf is the call by which an action is done.
@@ -69,10 +71,17 @@ func callOf(action string) string {
 // reads tells whether the platform is read before, or by, an action.
 func reads(action string) bool {
 	switch action {
-	case "hide", "restore", "delete", "capture", "post", "reread":
+	case "hide", "restore", "delete", "capture", "post", "reread", callCatchUp:
 		return true
 	}
 	return false
+}
+
+// heldUntil is until when an action must wait on a channel; in the past where it need not.
+func (d *dispatcher) heldUntil(channel, action string) time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.held(channel, action).Until
 }
 
 // pause lets a channel, or a call to it, rest. What the platform asked for is told to whoever has the channel after us.

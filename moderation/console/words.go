@@ -641,6 +641,7 @@ var catalogue = map[string]rules.Words{
 	"call.":              {SV: "Allt", EN: "All calls"},
 	"call.hide":          {SV: "Att dölja och visa igen", EN: "Hides and restores"},
 	"call.read":          {SV: "Att läsa", EN: "Reads"},
+	"call.catch-up":      {SV: "Att läsa hela kanalen", EN: "Reading the whole channel"},
 	"call.delete":        {SV: "Att ta bort", EN: "Deletions"},
 	"call.reply":         {SV: "Svar under kommentarer", EN: "Public answers"},
 	"call.private-reply": {SV: "Enskilda svar", EN: "Private answers"},
