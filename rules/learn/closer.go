@@ -36,16 +36,20 @@ func (o *Order) Next(sentence int32) bool {
 	return true
 }
 
-// Add gives the token last begun some classes, each once.
+// Add gives the token last begun some classes, none of them twice. Those that it has already it does not get again.
 func (o *Order) Add(signs []uint32) {
 	last := len(o.ends) - 1
 	from := 0
 	if last > 0 {
 		from = int(o.ends[last-1])
 	}
-	for _, x := range signs {
-		if had := o.signs[from:]; len(had) < mostSigns && !slices.Contains(had, x) {
-			o.signs = append(o.signs, x)
+	if from == len(o.signs) { // most tokens are but one thing
+		o.signs = append(o.signs, signs[:min(len(signs), mostSigns)]...)
+	} else {
+		for _, x := range signs {
+			if had := o.signs[from:]; len(had) < mostSigns && !slices.Contains(had, x) {
+				o.signs = append(o.signs, x)
+			}
 		}
 	}
 	o.ends[last] = int32(len(o.signs))

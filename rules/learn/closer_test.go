@@ -17,7 +17,8 @@ func orderOf(s string) (o Order) {
 		if !o.Next(sentence) {
 			break
 		}
-		o.Add([]uint32{Sign(w), Sign(w)})
+		o.Add([]uint32{Sign(w)})
+		o.Add([]uint32{Sign(w)})
 	}
 	return o
 }

@@ -31,11 +31,17 @@ type knownTable struct {
 	// words has a row for each known word: the sum of its n-grams, of itself, and of itself after nothing but a space. Those of violates,
 	// which is asked of every comment, stand in knownWord.
 	words []int16
-	// signs has a row for each class, and pairs one for each class before each: those before a class lie side by side, so that the
-	// processor's cache has room for what a comment asks for.
-	signs, pairs []int8
-	// duos is pairs for a table of at most two rows: a row's weights and 128 in a byte each, so that both are added at once.
-	duos []uint16
+	// signs has a row for each class.
+	signs []int8
+	// pairs has for each row of the table what one class before another says.
+	pairs []pairs
+}
+
+// pairs are one row's weights, and 128, of each class before each: those before a class lie side by side, so that the processor's cache has room for
+// what a comment asks for. A line of nothing is the last.
+type pairs struct {
+	weights []uint8
+	classes int
 }
 
 // spaced stands for a gap with nothing but a space in it, or nothing at all.
@@ -74,8 +80,9 @@ func (k *Known) Gather(b *hugepage.Block) {
 	for _, t := range []*knownTable{&k.violates, &k.closer, &k.wary, &k.head, &k.category, &k.asks} {
 		hugepage.Add(b, &t.words)
 		hugepage.Add(b, &t.signs)
-		hugepage.Add(b, &t.pairs)
-		hugepage.Add(b, &t.duos)
+		for c := range t.pairs {
+			hugepage.Add(b, &t.pairs[c].weights)
+		}
 	}
 	hugepage.Add(b, &k.asks.weights)
 }
@@ -111,19 +118,14 @@ func (t *knownTable) know(i int, h uint32, grams []uint32) {
 
 // pair works out the classes in their order.
 func (t *knownTable) pair(signs []uint32) {
-	for _, y := range signs {
-		for _, x := range signs {
-			row := t.at(pairFeature(x, y))
-			if len(row) > 2 {
-				t.pairs = append(t.pairs, row...)
-				continue
+	for c := range t.bias {
+		weights := make([]uint8, 0, (len(signs)+1)*len(signs))
+		for _, y := range signs {
+			for _, x := range signs {
+				weights = append(weights, uint8(int(t.at(pairFeature(x, y))[c])+128))
 			}
-			duo := uint16(0)
-			for c, w := range row {
-				duo |= uint16(int(w)+128) << (8 * c)
-			}
-			t.duos = append(t.duos, duo)
 		}
+		t.pairs = append(t.pairs, pairs{weights[:cap(weights)], len(signs)})
 	}
 }
 
@@ -148,48 +150,33 @@ func (t *knownTable) ordered(o *Order, sums []int32, scale float64, logits []flo
 		if o.sentences[i] != o.sentences[i-1] {
 			begin = i
 		}
-		from, b := max(begin, i-reach), o.of(i)
-		if len(b) == 0 || from == i {
+		from := max(begin, i-reach)
+		if len(o.of(i)) == 0 || from == i {
 			continue
 		}
-		if t.duos != nil {
-			n = t.before(o, from, i, &room, &floats, n)
-			continue
+		count := 0
+		for c := range t.pairs {
+			count = t.pairs[c].before(o, from, i, &room, &floats[c])
 		}
-		for j := i - 1; j >= from; j-- {
-			if a := o.of(j); len(a) > 0 {
-				var some [maxCategories]int32
-				t.addPairs(a, b, some[:len(sums)])
-				for c := range sums {
-					floats[c] += pairWeights[len(a)][len(b)] * float32(some[c])
-				}
-				n += ofPairs * ofPairs
-			}
+		for range count {
+			n += ofPairs * ofPairs
 		}
 	}
 	t.logits(sums, floats[:], n, logits)
 }
 
-// before adds to floats what the classes of the tokens from the one up to token i say before those of token i, and returns the
-// sum of squares with theirs. All the classes before are gone through at once, for each class of token i: to go through those of one token after another, of
-// which there are few, would be to guess wrong at each where they end. A sum has two weights, in 16 bits each, where mostSigns by mostSigns
-// have just room; what is carried from one to the other in the running sums goes out again where two are subtracted.
-func (t *knownTable) before(o *Order, from, i int, room *[reach*mostSigns + 1]uint32, floats *[maxCategories]float32, squares float64) float64 {
+// before adds to said what the classes of the tokens from the one up to token i say before those of token i, and returns how many of the tokens have
+// classes. All the classes before are gone through at once, for four classes of token i: to go through those of one token after another, of which there
+// are few, would be to guess wrong at each where they end.
+func (p *pairs) before(o *Order, from, i int, room *[reach*mostSigns + 1]uint32, said *float32) (count int) {
 	first := int32(0)
 	if from > 0 {
 		first = o.ends[from-1]
 	}
 	signs, b := o.signs[first:o.ends[i-1]], o.of(i)
 	sums := room[:len(signs)+1] // running: sums[k] is of signs[:k]
-	each, n := sums[1:], len(t.signs)/len(t.bias)
-	clear(each)
-	for _, y := range b {
-		row := t.duos[int(y)*n:][:n]
-		for k, x := range signs {
-			duo := uint32(row[x])
-			each[k] += duo&0xFF | duo&0xFF00<<8
-		}
-	}
+	each := sums[1:]
+	p.sum(signs, b, each)
 	sum := uint32(0)
 	for k, x := range each {
 		sum += x
@@ -202,29 +189,33 @@ func (t *knownTable) before(o *Order, from, i int, room *[reach*mostSigns + 1]ui
 			start = o.ends[j-1]
 		}
 		if a := end - start; a > 0 {
-			duo := sums[end-first] - sums[start-first]
-			zero, weight := 128*a*int32(len(b)), pairWeights[a][len(b)]
-			floats[0] += weight * float32(int32(duo&0xFFFF)-zero)
-			floats[1] += weight * float32(int32(duo>>16)-zero)
-			squares += ofPairs * ofPairs
+			*said += pairWeights[a][len(b)] * float32(int32(sums[end-first]-sums[start-first])-128*a*int32(len(b)))
+			count++
 		}
 		end = start
 	}
-	return squares
+	return count
 }
 
-// No more than 256 weights of a byte each may be added in 16 bits.
-const _ = uint(256 - mostSigns*mostSigns)
-
-// addPairs is [table.addPairs] for classes by number.
-func (t *knownTable) addPairs(a, b []uint32, sums []int32) {
-	n, rows := len(t.signs)/len(sums), len(sums)
-	for _, y := range b {
-		before := t.pairs[int(y)*n*rows:][:n*rows]
-		for _, x := range a {
-			for c, w := range before[int(x)*rows:][:rows] {
-				sums[c] += int32(w)
+// sum puts in each, for every class of signs, the sum of the weights, and 128, that it has before those of b.
+func (p *pairs) sum(signs, b []uint32, each []uint32) {
+	line := func(k int) []uint8 {
+		class := p.classes // of nothing
+		if k < len(b) {
+			class = int(b[k])
+		}
+		return p.weights[class*p.classes:][:p.classes]
+	}
+	for k := 0; k < len(b); k += 4 {
+		l0, l1, l2, l3 := line(k), line(k+1), line(k+2), line(k+3)
+		if k == 0 {
+			for i, x := range signs {
+				each[i] = uint32(l0[x]) + uint32(l1[x]) + uint32(l2[x]) + uint32(l3[x])
 			}
+			continue
+		}
+		for i, x := range signs {
+			each[i] += uint32(l0[x]) + uint32(l1[x]) + uint32(l2[x]) + uint32(l3[x])
 		}
 	}
 }

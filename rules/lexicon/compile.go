@@ -14,6 +14,7 @@ type Lexicon struct {
 	words   []word
 	texts   []string
 	hits    []hit    // of all words and phrases
+	values  []int32  // of hits: most that is asked of one is its value, and these lie close together
 	table   table    // the words by their hash: what nearly every token is looked up in
 	mods    trie     // how compounds begin
 	back    trie     // how compounds end, from the last byte to the first
@@ -105,6 +106,7 @@ func (l *Lexicon) Gather(b *hugepage.Block) {
 	hugepage.Add(b, &l.phrases.branches)
 	hugepage.Add(b, &l.ends)
 	hugepage.Add(b, &l.ended)
+	hugepage.Add(b, &l.values)
 	for _, t := range []*trie{&l.mods, &l.back} {
 		hugepage.Add(b, &t.nodes)
 		hugepage.Add(b, &t.labels)
@@ -252,6 +254,9 @@ func (b *builder) join() {
 	gather := func(x *entry, hits []hit) {
 		x.from, x.n = uint32(len(l.hits)), uint16(len(hits))
 		l.hits = append(l.hits, hits...)
+		for _, h := range hits {
+			l.values = append(l.values, h.value)
+		}
 	}
 	for i, hits := range b.words {
 		w := &l.words[i]

@@ -259,7 +259,7 @@ func (s *search) emitAll(x *entry, first, last int, d text.Disguise, c Compound)
 // emit emits hit k.
 func (s *search) emit(k uint32, first, last int, d text.Disguise, c Compound) {
 	m := s.next()
-	m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = k, s.l.hits[k].value, int32(first), int32(last), d, c
+	m.hit, m.Value, m.First, m.Last, m.Disguise, m.Compound = k, s.l.values[k], int32(first), int32(last), d, c
 }
 
 // next makes room for a match, all of whose fields are to be set.
