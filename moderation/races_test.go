@@ -167,6 +167,29 @@ func TestACalledOffHideLeavesTheCommentToBeRead(t *testing.T) {
 	}
 }
 
+// A hide that is given back to words let stand is asked of people, also when it is still on its way and the words are edited away and back.
+func TestAHideOnItsWayToWordsLetStandIsAskedOf(t *testing.T) {
+	d := sit(t)
+	d.tell(d.write("c1", "Bo", insult))
+	d.tell(d.edit("c1", fine))
+	made := d.decide(d.of("c1"), moderation.Restore)
+	d.settle()
+	d.platform.hook(throttled("fetch", d.clock.now().Add(time.Hour)), nil)
+	if err := d.Undo(t.Context(), made.ID, "anna"); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{linked, fine} {
+		d.receive(d.edit("c1", text))
+		d.eventually("the edit is taken", func() bool { return d.of("c1").Comment.Text == text })
+	}
+	d.platform.hook(nil, nil)
+	d.clock.move(2 * time.Hour)
+	d.settle()
+	if k := d.of("c1"); k.State != moderation.Hidden || k.Flag == nil {
+		t.Errorf("%s for words that were let stand, with a flag %v", k.State, k.Flag != nil)
+	}
+}
+
 // A hide that people called off was carried out, its answer lost, and the platform tells of it hours later: it is not taken for a
 // colleague's, so that a comment that was let stand stays hidden with nobody asked.
 func TestACalledOffHideThatIsToldOfLate(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,45 @@ func howMany(t *testing.T, db *store.DB, query string) (n int) {
 		t.Fatal(err)
 	}
 	return n
+}
+
+// TestFlushTells: whoever flushes in a transaction that others share hears at once whether what was added can be written, before anybody else has
+// a turn there; whoever has it alone hears it at the latest when it ends.
+func TestFlushTells(t *testing.T) {
+	ctx, db := context.Background(), open(t)
+	var coming, wg sync.WaitGroup
+	var heards atomic.Int64
+	coming.Add(90)
+	wg.Go(func() { // while this one is at it the others gather
+		if err := db.Update(ctx, func(*store.Tx) error { coming.Wait(); return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	for i := 1; i <= 90; i++ {
+		wg.Go(func() {
+			twice := i%3 == 0
+			coming.Done()
+			err := db.Update(ctx, func(tx *store.Tx) error {
+				if parent(tx, i); twice {
+					parent(tx, i)
+				}
+				if err := tx.Flush(); err != nil {
+					heards.Add(1)
+				}
+				return nil
+			})
+			if (err != nil) != twice {
+				t.Errorf("%d: %v", i, err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := heards.Load(); n == 0 || n > 30 || n < 30 && !db.PostgreSQL() {
+		t.Errorf("%d of 30 heard that their rows cannot be written", n)
+	}
+	if n := howMany(t, db, `SELECT count(*) FROM comments`); n != 60 {
+		t.Errorf("%d rows", n)
+	}
 }
 
 func TestInsertedRowsAreThere(t *testing.T) {
