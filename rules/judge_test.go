@@ -73,6 +73,27 @@ func TestNamesAreNoAbuse(t *testing.T) {
 	}
 }
 
+// TestOtherLanguages: nothing is hidden in a language that the second reader has not learnt, unless a whole sentence says it and nobody else
+// said it; the harmless use of the same words is left to a person at most.
+func TestOtherLanguages(t *testing.T) {
+	p := mustDefault(t)
+	for _, text := range []string{
+		"Esperé tres horas en urgencias", "Voy a matar el tiempo", "Te voy a matar de risa", "Me dijo que eres un idiota", "Jeg skal skyde genvej gennem parken",
+		"Bombe på sykehuset ble avverget i 2016, skriver avisen", "Det gikk i ett huj", "Я тебя убью своей добротой", "Он сказал мне: я тебя убью. Я подала заявление",
+		"Ausländer raus stand an der Wand, ich habe Anzeige erstattet", "Zabiję czas w poczekalni", "HDP bir parti", "Seni öldüreceğim gülmekten",
+		"سأكسر الرقم القياسي", "هل أنت صاحب كلب؟", "Fåglarna picka på rutan", "Koirani on narttu", "Les arabes contrôlent tout leur matériel",
+	} {
+		if v := judgeText(t, p, text); v.Action == Hide {
+			t.Errorf("%q is hidden: %v", text, ResultOf("", v).Findings)
+		}
+	}
+	for _, text := range []string{"Ich werde dich umbringen", "Zabiję cię", "Я тебя убью", "Hijo de puta", "Ausländer raus", "أنت غبي"} {
+		if v := judgeText(t, p, text); v.Action != Hide {
+			t.Errorf("%q: %s, want hide", text, v.Action)
+		}
+	}
+}
+
 func TestSeriousThreatsEscalate(t *testing.T) {
 	p := mustDefault(t)
 	for text, want := range map[string]bool{
