@@ -218,7 +218,7 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 // escalated or detected is flagged whatever it thinks.
 func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 	const insult = "Du är en jävla idiot"
-	const mild, contact, threat = "Vilka clowner som styr den här regionen", "Vilka clowner som styr, mitt nummer är 070-174 06 12", "Skjut politikerna"
+	const mild, contact, threat = "Vilka clowner som styr den här regionen", "Vilka clowner som styr, mitt nummer är 070-174 06 12", "Krossa varenda biljettspärr"
 	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
 	for name, c := range map[string]struct {
 		text   string
