@@ -96,7 +96,7 @@ func (d *detectors) own(r *reading, first, last int) bool {
 // named tells whether word i is a first name or a kinship in the genitive.
 func (d *detectors) named(r *reading, i int) bool {
 	w := r.bytes(i)
-	return d.cues.look(text.HashOf(string(w[:len(w)-1]))).cues&(cueFirst|cueKin) != 0
+	return d.cues.look(text.HashOf(w[:len(w)-1])).cues&(cueFirst|cueKin) != 0
 }
 
 // mine tells whether the words around say outright that it is the writer's: "ring mig på", "mitt nummer är", "min mejl".

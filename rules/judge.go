@@ -206,8 +206,9 @@ func (p *Policy) matchRules(s *scratch) {
 func (p *Policy) trigger(s *scratch) {
 	l := &s.lattice
 	tries := s.tries[:0]
-	for i, word := range l.all {
-		for word &= p.triggered[i]; word != 0; word &= word - 1 {
+	for left := l.some; left != 0; left &= left - 1 {
+		i := bits.TrailingZeros64(left)
+		for word := l.all[i] & p.triggered[i]; word != 0; word &= word - 1 {
 			c := i<<6 + bits.TrailingZeros64(word)
 			triggers := p.triggers[p.first[c]:p.first[c+1]]
 			for i := range triggers {

@@ -23,6 +23,7 @@ type lattice struct {
 	asks   []bool   // whether each sentence is a question
 	asking bool     // whether one is
 	all    classSet // the classes in the comment that are asked of it as a whole
+	some   uint64   // a bit for each word of all that is not zero
 	text   string
 }
 
@@ -98,6 +99,7 @@ func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people 
 	l.n = len(l.tokens)
 	l.all = classSet{}
 	l.all.add(always)
+	l.some = 1 << (always >> 6)
 	l.edges = l.edges[:0]
 	l.first = slices.Grow(l.first[:0], l.n+1)[:l.n+1]
 	l.people(people)
@@ -109,6 +111,9 @@ func (l *lattice) build(s string, f *text.Folded, found []lexicon.Match, people 
 // found, the longest phrase first, then what is no word.
 func (l *lattice) edgesOf(special *specialSets) {
 	people, next := l.named, 0
+	for i := range l.found { // all at once: the processor need not wait for one set to come before it asks for the next
+		l.some |= l.sets.of[l.found[i].Value].asked.words
+	}
 	for i := range l.tokens {
 		l.first[i] = int32(len(l.edges))
 		n := 0
@@ -145,6 +150,7 @@ func (l *lattice) add(from, to, set int32, match int, disguise text.Disguise) {
 	x.from, x.to, x.set, x.match, x.disguise = from, to, set, int32(match), disguise
 	x.classes.words, x.classes.at = of.all.words, of.all.at
 	l.all.join(l.sets.packs, &of.asked)
+	l.some |= of.asked.words
 }
 
 // people finds the tokens of those who are named.

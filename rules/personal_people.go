@@ -89,13 +89,14 @@ func letters(w []byte) (n int) {
 
 // cuesOf looks up the words from first to last as one, digits read as the letters that they stand for.
 func (d *detectors) cuesOf(r *reading, first, last int) cues {
-	h := text.Hash(0)
+	var room [64]byte
+	whole := room[:0]
 	for n := first; n <= last; n++ {
 		for _, c := range r.bytes(n) {
-			h = h.And(digitLetter(c))
+			whole = append(whole, digitLetter(c))
 		}
 	}
-	return d.cues.look(h).cues
+	return d.cues.look(text.HashOf(whole)).cues
 }
 
 func digitLetter(c byte) byte {

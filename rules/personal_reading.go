@@ -483,10 +483,10 @@ func (r *reading) note(w *word, k *wordCue, upper, title bool) {
 
 // lowerWord lowers the word that begins at i, in place, and gives its end, its hash, and how many of its letters were capitals.
 func lowerWord(low []byte, i int) (end int, h text.Hash, upper, letters int) {
+	start := i
 	for ; i < len(low); i++ {
 		c := low[i]
 		if 'a' <= c && c <= 'z' {
-			h = h.And(c)
 			letters++
 			continue
 		}
@@ -497,7 +497,6 @@ func lowerWord(low []byte, i int) (end int, h text.Hash, upper, letters int) {
 			upper++
 		case byteWide:
 			if c == 0xC3 && i+1 < len(low) {
-				h = h.And(c)
 				i++
 				c = low[i]
 				if 0x80 <= c && c < 0x9F && c != 0x97 {
@@ -509,12 +508,11 @@ func lowerWord(low []byte, i int) (end int, h text.Hash, upper, letters int) {
 				letters-- // a further byte of the same letter
 			}
 		default:
-			return i, h, upper, letters
+			return i, text.HashOf(low[start:i]), upper, letters
 		}
-		h = h.And(c)
 		letters++
 	}
-	return i, h, upper, letters
+	return i, text.HashOf(low[start:i]), upper, letters
 }
 
 // punctuation counts what the mark at i may be the sign of, and tells whether it ends a sentence.

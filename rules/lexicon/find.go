@@ -99,7 +99,7 @@ func (s *search) apart(i int) {
 	if t.Word != 0 || t.Before != text.Space || t.Kind != text.Word || len(t.Text) < 2 || len(first.Text)+len(t.Text) < 6 {
 		return
 	}
-	if id := s.l.look(first.Hash.Then(t.Hash, len(t.Text))); id > 0 {
+	if id := s.l.look(text.HashOfBoth(first.Text, t.Text)); id > 0 {
 		s.emitWord(&s.l.words[id-1], i, i+1, text.Spaced|first.Disguise|t.Disguise, Standalone)
 	}
 }

@@ -1,43 +1,47 @@
 package text
 
-// Hash stands for a word wherever words are looked up: it is taken once, while the word is read. It is a polynomial over the word's bytes, so
-// that the hash of two words in one follows from theirs. Its bits are to be spread (see [Hash.Spread]) before some are used.
+import "math/bits"
+
+// Hash stands for a word wherever words are looked up: it is taken once, while the word is read. It goes over the word's bytes eight at a time, the
+// last of which may be none. No two words of seven bytes or fewer have the same. Its bits are to be spread (see [Hash.Spread]) before some are used.
 type Hash uint64
 
 const (
-	factor = 0xD6E8FEB86659FD93 // of the polynomial: odd, and with no pattern in its bits
+	factor = 0xD6E8FEB86659FD93 // odd, and with no pattern in its bits
 	spread = 0x9E3779B97F4A7C15 // brings all of a hash's bits to the top ones
 )
 
-// powers are factor to the power of 0, 1, 2 …
-var powers = func() (p [64]Hash) {
-	p[0] = 1
-	for i := 1; i < len(p); i++ {
-		p[i] = p[i-1] * factor
-	}
-	return p
-}()
-
 // HashOf is the hash of a word.
-func HashOf(s string) (h Hash) {
-	for i := 0; i < len(s); i++ {
-		h = h.And(s[i])
+func HashOf[T string | []byte](s T) (h Hash) {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		h = h.and(uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 | uint64(s[i+4])<<32 | uint64(s[i+5])<<40 |
+			uint64(s[i+6])<<48 | uint64(s[i+7])<<56)
 	}
-	return h
+	last := uint64(0)
+	for k := len(s) - 1; k >= i; k-- {
+		last = last<<8 | uint64(s[k])
+	}
+	return h.and(last)
 }
 
-// And is the hash of the word with one more byte.
-func (h Hash) And(c byte) Hash { return h*factor + Hash(c) }
+// HashOfBoth is the hash of two words written as one.
+func HashOfBoth(a, b string) (h Hash) {
+	eight, n := uint64(0), 0
+	for _, s := range [2]string{a, b} {
+		for i := 0; i < len(s); i++ {
+			eight |= uint64(s[i]) << (8 * n)
+			if n++; n == 8 {
+				h, eight, n = h.and(eight), 0, 0
+			}
+		}
+	}
+	return h.and(eight)
+}
 
-// Then is the hash of the word and one after it of n bytes and hash g, written as one.
-func (h Hash) Then(g Hash, n int) Hash {
-	if n < len(powers) {
-		return h*powers[n] + g
-	}
-	for range n {
-		h *= factor
-	}
-	return h + g
+// and is the hash with eight more bytes, the first of them the lowest; zeros after the last one of the word.
+func (h Hash) and(eight uint64) Hash {
+	return Hash(bits.RotateLeft64((uint64(h)^eight)*factor, 32))
 }
 
 // Spread is the hash with its bits mixed: the top ones are the best.

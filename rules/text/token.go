@@ -177,19 +177,18 @@ func (f *Folded) scan(from int, m *mark) (end int, hash Hash, letters bool) {
 	for last, run := uint16(0), 0; i < len(buf); {
 		c, now := buf[i], uint16(0)
 		if c-'a' <= 'z'-'a' {
-			now, hash = uint16(c), hash.And(c)
+			now = uint16(c)
 			i++
 		} else if c == 0xC3 && buf[i+1] != 0x97 && buf[i+1] != 0xB7 {
 			if now = 0xC300 | uint16(buf[i+1]); now != 0xC3A5 && now != 0xC3A4 && now != 0xC3B6 {
 				seen |= hasVariant
 			}
-			hash = hash.And(c).And(buf[i+1])
 			i += 2
 		} else if c < utf8.RuneSelf && endsWord[c] {
 			break
 		} else {
 			end = f.scanOdd(from, m)
-			return end, hash, end == i && i > from
+			return end, HashOf(buf[from:i]), end == i && i > from
 		}
 		if now != last {
 			last, run = now, 0
@@ -200,7 +199,7 @@ func (f *Folded) scan(from int, m *mark) (end int, hash Hash, letters bool) {
 		}
 	}
 	*m |= seen
-	return i, hash, true
+	return i, HashOf(buf[from:i]), true
 }
 
 // endsWord has the ASCII characters after which no word goes on.

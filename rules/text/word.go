@@ -27,13 +27,6 @@ func swedish(w uint64) (letters, lead uint64) {
 	return letters | lead | equals(w|each, 0xA5) | equals(w, 0xB6), lead // A4, A5 and B6 come second
 }
 
-// eight is the hash of the first n bytes of w: those before it are nothing, and the powers of all others are known.
-func eight(w uint64, n int) Hash {
-	w <<= 64 - 8*n
-	b := func(i int) Hash { return Hash(w >> (8 * i) & 0xFF) }
-	return (b(0)*powers[7] + b(1)*powers[6]) + (b(2)*powers[5] + b(3)*powers[4]) + (b(4)*powers[3] + b(5)*powers[2]) + (b(6)*factor + b(7))
-}
-
 // plainWord adds the word at buf[start], before which there is a space or nothing, and returns where it ends; or 0 for one that is to be read with
 // more care, of which nothing is noted.
 func (f *Folded) plainWord(start int, gap Gap) int {
@@ -53,7 +46,7 @@ func (f *Folded) plainWord(start int, gap Gap) int {
 		if end > start && lead&inside&0x8080 != 0 && (padded[end-2] == 0xC3 || padded[end-1] == 0xC3) || lead&(lead<<16)&inside != 0 {
 			return 0 // åå or the like, perhaps
 		}
-		hash = hash*powers[n] + eight(w, n)
+		hash = hash.and(w & inside)
 		end += n
 		before = byte(w >> 56)
 	}
