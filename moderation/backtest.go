@@ -101,9 +101,7 @@ type past struct {
 	revision string
 	was      rules.Verdict
 	comment  comment
-	gone     bool      // the words are no longer kept
-	printed  time.Time // since when the comment counts as said before; zero where nobody noted it
-	printer  string    // its author, as known then
+	gone     bool // the words are no longer kept
 }
 
 // backward is how far a clock may have been put back between two decisions, the later of which is then found by the time of the earlier.
@@ -134,9 +132,9 @@ func firstSince(tx *store.Tx, from time.Time) (int64, error) {
 
 func (b *backtest) replay(tx *store.Tx, from time.Time, first int64, step func(done int64)) error {
 	rows, err := tx.Query(`SELECT d.id, d.decided_at, d.revision, d.verdict, c.id, c.platform, c.channel, c.comment_id, c.post_id, c.author_id, c.own,
-			c.posted_at, r.text, r.attachments, coalesce(f.at, 0), coalesce(f.author, c.author_id)
+			c.posted_at, c.received_at, r.text, r.attachments
 		FROM decisions d JOIN comments c ON c.id = d.comment LEFT JOIN revisions r ON r.comment = d.comment AND r.revision = d.revision
-		LEFT JOIN fingerprints f ON f.comment = d.comment WHERE d.id >= $2 AND d.by_kind = 'bot' AND d.decided_at >= $1 ORDER BY d.id`, from, first)
+		WHERE d.id >= $2 AND d.by_kind = 'bot' AND d.decided_at >= $1 ORDER BY d.id`, from, first)
 	if err != nil {
 		return err
 	}
@@ -157,14 +155,14 @@ func (b *backtest) replay(tx *store.Tx, from time.Time, first int64, step func(d
 func scanPast(scan func(...any) error) (past, error) {
 	var x past
 	c := &x.comment
-	var decided, posted, printed int64
+	var decided, posted, received int64
 	var verdict string
 	var text, attachments *string
 	if err := scan(&x.decision, &decided, &x.revision, &verdict, &c.id, (*string)(&c.ref.Platform), &c.ref.Channel, &c.ref.Comment, &c.post,
-		&c.author.ID, &c.own, &posted, &text, &attachments, &printed, &x.printer); err != nil {
+		&c.author.ID, &c.own, &posted, &received, &text, &attachments); err != nil {
 		return x, err
 	}
-	x.decided, c.posted, x.printed = store.FromTime(decided), store.FromTime(posted), store.FromTime(printed)
+	x.decided, c.posted, c.received = store.FromTime(decided), store.FromTime(posted), store.FromTime(received)
 	if text == nil || attachments == nil {
 		x.gone = true
 		return x, nil
@@ -276,10 +274,7 @@ func (b *backtest) hear(x past) (byAuthor, byOthers int) {
 		channel = &echoes{}
 		b.echoes[x.comment.ref.Channel] = channel
 	}
-	now := &echo{comment: x.comment.id, author: x.printer, mark: mark, bands: mark.Bands(), at: x.decided}
-	if !x.printed.IsZero() && x.printed.Before(x.decided) {
-		now.at = x.printed // an edit does not make it newer
-	}
+	now := &echo{comment: x.comment.id, author: x.comment.author.ID, mark: mark, bands: mark.Bands(), at: x.comment.received}
 	channel.forget(since)
 	byAuthor, byOthers = channel.count(now, x.comment.author.ID, since)
 	channel.remember(now)

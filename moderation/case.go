@@ -193,9 +193,8 @@ const mostRepeated = "1000"
 
 // repetition counts the comments that say the same, and how many of them are hidden.
 func (g gatherer) repetition() error {
-	return g.tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE c.state IN ('hidden', 'deleted')) FROM (SELECT comment FROM fingerprints
-		WHERE channel = $1 AND exact = (SELECT exact FROM fingerprints WHERE comment = $2) AND comment <> $2 ORDER BY at DESC LIMIT `+mostRepeated+`) AS found
-		CROSS JOIN comments c WHERE c.id = found.comment`,
+	return g.tx.QueryRow(`SELECT count(*), count(*) FILTER (WHERE state IN ('hidden', 'deleted')) FROM (SELECT state FROM comments
+		WHERE channel = $1 AND repeated <> 0 AND repeated = (SELECT repeated FROM comments WHERE id = $2) AND id <> $2 ORDER BY id DESC LIMIT `+mostRepeated+`) AS found`,
 		g.c.ref.Channel, g.c.id).Scan(&g.k.SimilarTotal, &g.k.SimilarHid)
 }
 

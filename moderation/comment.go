@@ -40,6 +40,8 @@ type comment struct {
 	// pending is true while the row was not written yet: what changes until then is in it. raw is what its platform sent, while fresh.
 	pending bool
 	raw     []byte
+	// repeated is what the row says of who else has said the same, while pending.
+	repeated int64
 }
 
 const commentColumns = `id, platform, channel, comment_id, post_id, parent_id, author_id, author_name, own, text, attachments, permalink,
@@ -149,7 +151,8 @@ func (w *walk) insert(c *comment, received time.Time) error {
 	w.tx.InsertLater(commentsTable, func() []any {
 		c.pending = false
 		return []any{c.id, string(c.ref.Platform), c.ref.Channel, c.ref.Comment, received, c.post, c.parent, c.author.ID, c.author.Name, c.own, c.text,
-			attachments, c.permalink, c.posted, c.revision, c.revisedAt, string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt}
+			attachments, c.permalink, c.posted, c.revision, c.revisedAt, string(c.state), c.stateAt, c.stateBy, c.record, c.violationAt,
+			c.repeated}
 	})
 	return nil
 }

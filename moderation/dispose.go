@@ -343,12 +343,12 @@ func forget(tx *store.Tx, f disposable, names []string) ([]string, error) {
 		return nil, err
 	}
 	for _, statement := range []string{
-		`UPDATE comments SET author_id = '', author_name = '', text = '', attachments = '[]', permalink = '', disposed_revision = revision WHERE id = $1`,
+		`UPDATE comments SET author_id = '', author_name = '', text = '', attachments = '[]', permalink = '', repeated = 0,
+			disposed_revision = revision WHERE id = $1`,
 		`UPDATE revisions SET text = '', attachments = '[]', raw = NULL WHERE comment = $1`,
 		`UPDATE history SET detail = '' WHERE comment = $1`,
 		`UPDATE decisions SET reason = '', verdict = '' WHERE comment = $1`,
 		`UPDATE outbox SET argument = '', error = '' WHERE comment = $1 AND action <> 'post'`,
-		`DELETE FROM fingerprints WHERE comment = $1`,
 		`DELETE FROM unseen WHERE comment = $1`,
 		`DELETE FROM comment_media WHERE comment = $1`,
 	} {

@@ -46,8 +46,7 @@ func (f *foreseen) holds(c *comment, policy *rules.Policy, facts rules.Facts) bo
 		facts.SameByOthers == f.facts.SameByOthers && maps.Equal(facts.Modes, f.facts.Modes)
 }
 
-// facts gathers what the policy may weigh beside the comment's own words, and notes the comment's fingerprint for those who
-// come after.
+// facts gathers what the policy may weigh beside the comment's own words, and remembers the comment for those who come after.
 func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	f := rules.Facts{Own: c.own}
 	var mark rules.Fingerprint
@@ -57,6 +56,8 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 		mark = rules.FingerprintOf(c.text)
 	}
 	if mark == (rules.Fingerprint{}) {
+		w.repeat(c, 0)
+		w.m.lately.unsay(c.ref.Channel, c.id)
 		return f, nil
 	}
 	since := w.now.Add(-policy.RepeatWindow())
@@ -64,27 +65,37 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	if err != nil {
 		return f, err
 	}
-	e := &echo{comment: c.id, author: c.author.ID, mark: mark, bands: mark.Bands(), at: w.now}
+	// It was said when we received it: an edit does not make it newer.
+	e := &echo{comment: c.id, author: c.author.ID, mark: mark, bands: mark.Bands(), at: store.FromTime(store.Time(c.received))}
 	f.SameByAuthor, f.SameByOthers = heard.count(e, c.author.ID, since)
-	if c.fresh {
-		w.tx.Insert(fingerprintsTable, c.id, c.ref.Channel, c.author.ID, int64(mark.Exact), int64(mark.Sim), int(mark.Shingles),
-			int(e.bands[0]), int(e.bands[1]), int(e.bands[2]), int(e.bands[3]), w.now)
-		e.at = store.FromTime(store.Time(w.now)) // as the database would say it
-		heard.remember(e)
-		return f, nil
+	exact := int64(0)
+	if other := heard.same(e); other != nil {
+		exact, e.repeated = int64(mark.Exact), true
+		if !other.repeated {
+			other.repeated = true
+			w.repeatLater(other.comment, exact)
+		}
 	}
-	var at int64
-	err = w.tx.QueryRow(`INSERT INTO fingerprints (comment, channel, author, exact, sim, shingles, band0, band1, band2, band3, at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (comment) DO UPDATE SET exact = excluded.exact, sim = excluded.sim,
-		shingles = excluded.shingles, band0 = excluded.band0, band1 = excluded.band1, band2 = excluded.band2, band3 = excluded.band3
-		RETURNING author, at`, c.id, c.ref.Channel, c.author.ID, int64(mark.Exact), int64(mark.Sim), int(mark.Shingles),
-		int(e.bands[0]), int(e.bands[1]), int(e.bands[2]), int(e.bands[3]), w.now).Scan(&e.author, &at)
-	if err != nil {
-		return f, fmt.Errorf("fingerprint: %w", err)
-	}
-	e.at = store.FromTime(at) // an edit does not make it newer, nor another's
+	w.repeat(c, exact)
 	heard.remember(e)
 	return f, nil
+}
+
+// repeat notes whether others have said the same as a comment.
+func (w *walk) repeat(c *comment, exact int64) {
+	if c.pending {
+		c.repeated = exact
+	} else if !c.fresh || exact != 0 {
+		w.repeatLater(c.id, exact)
+	}
+}
+
+// repeatLater notes it of a comment that has its row, or will have it by the end of the walk.
+func (w *walk) repeatLater(comment, exact int64) {
+	if w.repeated == nil {
+		w.repeated = map[int64]int64{}
+	}
+	w.repeated[comment] = exact
 }
 
 // strikes counts the author's other comments that count as violations within the window. The cast keeps SQLite from holding

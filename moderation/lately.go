@@ -40,6 +40,8 @@ type echo struct {
 	mark    rules.Fingerprint
 	bands   [4]uint16 // mark's
 	at      time.Time
+	// repeated is true when the comment's row says that others have said exactly the same.
+	repeated bool
 }
 
 func (e *echo) keys() [5]echoKey {
@@ -95,6 +97,17 @@ func (m *echoes) candidates(e *echo, since time.Time) iter.Seq[*echo] {
 	}
 }
 
+// same is another comment that says exactly the same as e, nil where there is none. Where there are several, all of them know it but in books that
+// were begun before they did.
+func (m *echoes) same(e *echo) *echo {
+	for _, other := range slices.Backward(m.by[echoKey{-1, e.mark.Exact}]) {
+		if other.comment != e.comment {
+			return other
+		}
+	}
+	return nil
+}
+
 func byComment(a, b *echo) int { return cmp.Compare(a.comment, b.comment) }
 
 func (m *echoes) remember(e *echo) {
@@ -145,8 +158,7 @@ func (m *echoes) forget(since time.Time) {
 }
 
 // lately remembers what was said on the channels that are with this node, so that whoever judges a comment need not ask the database five
-// times what it is like. The database keeps the same (table fingerprints), and is read when a channel comes to this node. If we die,
-// nothing is lost.
+// times what it is like. It is made of the comments' own words, which are read when a channel comes to this node. If we die, nothing is lost.
 //
 // What is remembered is what the writer has written: it alone looks, and when it takes back what it wrote the channel is forgotten, and
 // read anew.
@@ -181,6 +193,15 @@ func (l *lately) forget(channel string) {
 	delete(l.channels, channel)
 }
 
+// unsay forgets what a comment said: it says nothing that is compared now.
+func (l *lately) unsay(channel string, comment int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.channels[channel]; h != nil && h.of[comment] != nil {
+		h.remove(h.of[comment])
+	}
+}
+
 // on returns what was said on a channel since a time.
 func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, error) {
 	l.mu.Lock()
@@ -202,8 +223,8 @@ func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, erro
 }
 
 func readHeard(tx *store.Tx, channel string, since time.Time) (*heard, error) {
-	rows, err := tx.Query(`SELECT comment, author, exact, sim, shingles, band0, band1, band2, band3, at FROM fingerprints
-		WHERE channel = $1 AND at >= $2 ORDER BY at DESC, comment DESC LIMIT `+strconv.Itoa(mostEchoes), channel, since)
+	rows, err := tx.Query(`SELECT id, author_id, text, received_at, repeated FROM comments WHERE channel = $1 AND received_at >= $2 AND own = 0
+		ORDER BY received_at DESC, id DESC LIMIT `+strconv.Itoa(mostEchoes), channel, since)
 	if err != nil {
 		return nil, err
 	}
@@ -211,11 +232,15 @@ func readHeard(tx *store.Tx, channel string, since time.Time) (*heard, error) {
 	var all []*echo
 	for rows.Next() {
 		var e echo
-		var exact, sim, at int64
-		if err := rows.Scan(&e.comment, &e.author, &exact, &sim, &e.mark.Shingles, &e.bands[0], &e.bands[1], &e.bands[2], &e.bands[3], &at); err != nil {
+		var text string
+		var at, repeated int64
+		if err := rows.Scan(&e.comment, &e.author, &text, &at, &repeated); err != nil {
 			return nil, err
 		}
-		e.mark.Exact, e.mark.Sim, e.at = uint64(exact), uint64(sim), store.FromTime(at)
+		if e.mark = rules.FingerprintOf(text); e.mark == (rules.Fingerprint{}) {
+			continue // it says too little, or its words are no longer kept
+		}
+		e.bands, e.at, e.repeated = e.mark.Bands(), store.FromTime(at), repeated != 0
 		all = append(all, &e)
 	}
 	h := &heard{since: since}

@@ -19,8 +19,9 @@ var verdicts = map[string][]string{}
 
 // judged looks at each decision that the bot has made since the last look.
 func (w *world) judged() {
+	now := w.says()
 	err := w.db.View(context.Background(), func(tx *store.Tx) error {
-		rows, err := tx.Query(`SELECT d.id, d.comment, d.verdict, d.decided_at, c.comment_id, c.author_id, r.text FROM decisions d
+		rows, err := tx.Query(`SELECT d.id, d.comment, d.verdict, d.decided_at, c.received_at, c.comment_id, c.author_id, r.text FROM decisions d
 			JOIN comments c ON c.id = d.comment JOIN revisions r ON r.comment = d.comment AND r.revision = d.revision
 			WHERE d.channel = $1 AND d.by_kind = 'bot' AND d.id > $2 ORDER BY d.id`, w.channel.ID, w.latest)
 		if err != nil {
@@ -28,31 +29,55 @@ func (w *world) judged() {
 		}
 		defer rows.Close()
 		for rows.Next() {
-			var comment, at int64
+			var comment, at, received int64
 			var verdict, name, author, text string
-			if err := rows.Scan(&w.latest, &comment, &verdict, &at, &name, &author, &text); err != nil {
+			if err := rows.Scan(&w.latest, &comment, &verdict, &at, &received, &name, &author, &text); err != nil {
 				return err
 			}
 			var v rules.Verdict
 			if err := json.Unmarshal([]byte(verdict), &v); err != nil {
 				return err
 			}
-			w.rightly(name, v, &echo{comment: comment, author: author, mark: rules.FingerprintOf(text), at: store.FromTime(at)}, text)
+			said := &echo{comment: comment, author: author, mark: rules.FingerprintOf(text), at: store.FromTime(received)}
+			w.rightly(name, v, said, text, store.FromTime(at), now)
 		}
 		return rows.Err()
 	})
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.heard = now
+}
+
+// says is what each comment says now, and since when it counts as said.
+func (w *world) says() (now map[int64]*echo) {
+	now = map[int64]*echo{}
+	err := w.db.View(context.Background(), func(tx *store.Tx) error {
+		var e echo
+		var text string
+		var received int64
+		return eachRow(tx, `SELECT id, author_id, text, received_at FROM comments WHERE channel = $1 AND own = 0`, []any{w.channel.ID}, func() {
+			x := e
+			x.mark, x.at = rules.FingerprintOf(text), store.FromTime(received)
+			now[x.comment] = &x
+		}, &e.comment, &e.author, &text, &received)
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return now
 }
 
 // rightly holds a verdict against what the policy finds in the words.
-func (w *world) rightly(name string, v rules.Verdict, said *echo, text string) {
+func (w *world) rightly(name string, v rules.Verdict, said *echo, text string, at time.Time, now map[int64]*echo) {
 	i := slices.IndexFunc(w.policies, func(p *rules.Policy) bool { return p.Version() == v.Policy })
 	if i < 0 {
 		w.t.Fatalf("%s: judged by no policy", name)
 	}
-	facts := w.facts(said, said.at.Add(-w.policies[i].RepeatWindow()))
+	facts, told := w.facts(said, at.Add(-w.policies[i].RepeatWindow()), now)
+	if !told {
+		return
+	}
 	key := fmt.Sprintf("%d %d %d %s", i, facts.SameByAuthor, facts.SameByOthers, text)
 	want, known := verdicts[key]
 	if !known {
@@ -79,23 +104,23 @@ func found(v rules.Verdict) (all []string) {
 	return all
 }
 
-// facts is what had been said before, since a time; what is said now counts for those after it.
-func (w *world) facts(said *echo, since time.Time) (f rules.Facts) {
-	if said.mark == (rules.Fingerprint{}) {
-		return f
-	}
+// facts is what had been said before, since a time; what is said now counts for those after it. It can't be told where another comment was edited
+// back since the last look, before this was said or after.
+func (w *world) facts(said *echo, since time.Time, now map[int64]*echo) (f rules.Facts, told bool) {
+	told = true
 	for _, other := range w.heard {
+		near := said.mark.Near(other.mark)
+		if is := now[other.comment]; is != nil && near != said.mark.Near(is.mark) {
+			told = false
+		}
 		switch {
-		case other.comment == said.comment || other.at.Before(since) || !said.mark.Near(other.mark):
+		case other.comment == said.comment || other.at.Before(since) || !near:
 		case other.author != "" && other.author == said.author:
 			f.SameByAuthor++
 		default:
 			f.SameByOthers++
 		}
 	}
-	if before := w.heard[said.comment]; before != nil {
-		said.at, said.author = before.at, before.author // an edit makes it neither newer nor another's
-	}
 	w.heard[said.comment] = said
-	return f
+	return f, told
 }

@@ -1041,9 +1041,25 @@ func TestRepetition(t *testing.T) {
 	if d.platform.hidden("c0") || !d.platform.hidden("c3") {
 		t.Errorf("first hidden: %v, fourth hidden: %v", d.platform.hidden("c0"), d.platform.hidden("c3"))
 	}
-	if k := d.of("c3"); k.SimilarTotal != 3 {
-		t.Errorf("%d similar", k.SimilarTotal)
+	similar := func(of string, want int) {
+		t.Helper()
+		if k := d.of(of); k.SimilarTotal != want {
+			t.Errorf("%d comments say the same as %s, want %d", k.SimilarTotal, of, want)
+		}
 	}
+	similar("c0", 3)
+	similar("c3", 3)
+	d.tell(d.edit("c1", "Tack för ett tydligt svar, det var bra förklarat."))
+	similar("c1", 0)
+	similar("c2", 2)
+	d.tell(d.edit("c1", text)) // and back
+	similar("c2", 3)
+	d.tell(d.edit("c1", "Tack"))
+	d.stop()
+	d.start() // what was said is read anew
+	d.tell(d.write("c4", "Cia", text), d.write("c5", "Cia", "Tack för ett tydligt svar, det var bra förklarat."))
+	similar("c4", 3)
+	similar("c5", 0)
 }
 
 func TestIncompleteEventsAreRead(t *testing.T) {

@@ -384,6 +384,9 @@ func (w *walk) judge(c *comment, e platforms.Event, received time.Time) error {
 			return err
 		}
 		if decided > 0 {
+			if _, err := w.facts(c, w.m.Policy()); err != nil { // others are compared with what it says now
+				return err
+			}
 			return w.cameBack(c)
 		}
 	}

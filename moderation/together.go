@@ -16,15 +16,14 @@ import (
 
 var (
 	commentsTable = store.NewTable("comments", `id platform channel comment_id received_at post_id parent_id author_id author_name own text attachments
-		permalink posted_at revision revised_at state state_at state_by record_id violation_at`)
+		permalink posted_at revision revised_at state state_at state_by record_id violation_at repeated`)
 	revisionsTable = store.NewTable("revisions", "comment revision text attachments raw at received_at via superseded", commentsTable)
 	historyTable   = store.NewTable("history", "comment at what by_whom detail", commentsTable)
 	decisionsTable = store.NewTable("decisions", `id comment channel revision action by_kind by_whom reason verdict policy categories category route
 		escalate flag record_id received_at decided_at`, commentsTable)
-	fingerprintsTable = store.NewTable("fingerprints", "comment channel author exact sim shingles band0 band1 band2 band3 at", commentsTable)
-	flagsTable        = store.NewTable("flags", "id comment decision channel why category severity opened_at due_at", commentsTable)
-	outboxTable       = store.NewTable("outbox", "comment channel action decision record_id revision argument priority not_before created_at since")
-	hideRulesTable    = store.NewTable("hide_rules", "decision rule", decisionsTable)
+	flagsTable     = store.NewTable("flags", "id comment decision channel why category severity opened_at due_at", commentsTable)
+	outboxTable    = store.NewTable("outbox", "comment channel action decision record_id revision argument priority not_before created_at since")
+	hideRulesTable = store.NewTable("hide_rules", "decision rule", decisionsTable)
 )
 
 // together is what the events of one walk share.
@@ -45,6 +44,8 @@ type together struct {
 	// byRule is how many comments each rule hid in this walk, looks what must be looked at for the lists, at its end.
 	byRule map[string]int
 	looks  []int64
+	// repeated is what comments are to have in the column of that name, by their numbers.
+	repeated map[int64]int64
 }
 
 type knownPost struct{ text string }
@@ -267,4 +268,8 @@ func (w *walk) sum() {
 			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + excluded.hides`, rule, n)
 	}
 	clear(w.byRule)
+	for comment, exact := range w.repeated {
+		w.tx.Do(`UPDATE comments SET repeated = $2 WHERE id = $1 AND repeated <> $2`, comment, exact)
+	}
+	clear(w.repeated)
 }

@@ -68,7 +68,7 @@ type Case struct {
 	// Strikes is how many comments of this author count as violations in the policy's window.
 	Strikes      int
 	StrikeLimit  int
-	SimilarTotal int // comments that say the same or nearly the same
+	SimilarTotal int // comments that say exactly the same, each within the policy's window of another
 	SimilarHid   int // of which hidden or deleted
 	Media        []Media
 	// Earlier is what was removed before with the same pictures.

@@ -17,8 +17,12 @@ var ErrNotEmpty = errors.New("the database is not empty")
 // copyBatch is how many rows [Copy] writes in one transaction.
 const copyBatch = 500
 
-// created finds the tables of a schema file. The index of words is no table to be copied: it is made of what the archive holds.
-var created = regexp.MustCompile(`(?m)^CREATE TABLE (\w+) \(\n(?: +id +INTEGER +PRIMARY KEY)?`)
+// created finds the tables of a schema file, and dropped those that it takes away. The index of words is no table to be copied: it is made of what
+// the archive holds.
+var (
+	created = regexp.MustCompile(`(?m)^CREATE TABLE (\w+) \(\n(?: +id +INTEGER +PRIMARY KEY)?`)
+	dropped = regexp.MustCompile(`(?m)^DROP TABLE (\w+);`)
+)
 
 // table is one that is copied. numbered tells whether it gives its rows numbers of its own.
 type table struct {
@@ -38,8 +42,12 @@ func tables() ([]table, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range created.FindAllStringSubmatch(dialectOf("none", string(text)), -1) {
+		shared := dialectOf("none", string(text))
+		for _, m := range created.FindAllStringSubmatch(shared, -1) {
 			found = append(found, table{m[1], strings.HasSuffix(m[0], "KEY")})
+		}
+		for _, m := range dropped.FindAllStringSubmatch(shared, -1) {
+			found = slices.DeleteFunc(found, func(t table) bool { return t.name == m[1] })
 		}
 	}
 	return found, nil

@@ -25,14 +25,14 @@ func (db *DB) Statements() []string {
 	return found
 }
 
-// SchemaFile is a file of the schema in SQLite's words.
+// SchemaFile is a file of the schema in the words of an engine.
 type SchemaFile struct {
 	Version int
 	Text    string
 }
 
-// SchemaUpTo are the files of the schema up to a version, in their order.
-func SchemaUpTo(t testing.TB, version int) (files []SchemaFile) {
+// SchemaUpTo are the files of the schema up to a version, in their order, for what keeps a database.
+func SchemaUpTo(t testing.TB, where string, version int) (files []SchemaFile) {
 	names, err := fs.Glob(schemaFiles, "schema/*.sql")
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func SchemaUpTo(t testing.TB, version int) (files []SchemaFile) {
 			t.Fatal(err)
 		}
 		if n <= version {
-			files = append(files, SchemaFile{n, dialectOf("sqlite", string(text))})
+			files = append(files, SchemaFile{n, engineFor(where).dialect(string(text))})
 		}
 	}
 	return files

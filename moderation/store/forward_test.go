@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,6 +61,29 @@ func TestOlderBooksMoveForward(t *testing.T) {
 	}
 }
 
+// TestOlderBooksTellWhatWasRepeated: books that were begun before schema 22 know of the last week's comments which said what another said.
+func TestOlderBooksTellWhatWasRepeated(t *testing.T) {
+	ctx := context.Background()
+	where := storetest.Where(t, t.TempDir())
+	const day = 24 * 60 * 60 * 1_000_000
+	statements := []string{}
+	for id, x := range [][3]int64{{7, 1, 0}, {7, 1, 1}, {7, 1, 20}, {8, 1, 20}, {9, 1, 21}, {7, 2, 21}, {-9, 1, 22}, {9, 1, 22}} { // exact, channel, day
+		statements = append(statements, fmt.Sprintf(`INSERT INTO comments (id, platform, channel, comment_id, received_at) VALUES (%d, 'facebook', '%d', 'c%[1]d', %[3]d)`, id+1, x[1], x[2]*day),
+			fmt.Sprintf(`INSERT INTO fingerprints (comment, channel, author, exact, sim, shingles, band0, band1, band2, band3, at) VALUES (%d, '%d', 'a', %d, 1, 2, 3, 4, 5, 6, %d)`, id+1, x[1], x[0], x[2]*day))
+	}
+	older(t, where, 21, statements...)
+	db, err := store.Open(ctx, where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for id, want := range []int{0, 0, 0, 0, 9, 0, 0, 9} {
+		if is := howMany(t, db, fmt.Sprintf(`SELECT repeated FROM comments WHERE id = %d`, id+1)); is != want {
+			t.Errorf("comment %d: %d, want %d", id+1, is, want)
+		}
+	}
+}
+
 func decided(id int, by string) string {
 	return fmt.Sprintf(`INSERT INTO decisions (id, comment, channel, revision, action, by_kind, decided_at) VALUES (%d, 1, 'page', 'r', 'hide', '%s', %d)`, id, by, id)
 }
@@ -67,7 +91,11 @@ func decided(id int, by string) string {
 // older makes books as they were when the schema had come as far as a version.
 func older(t *testing.T, path string, version int, statements ...string) {
 	t.Helper()
-	db, err := sql.Open("sqlite", path)
+	driver := "sqlite"
+	if storetest.OnPostgreSQL() {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,8 +105,11 @@ func older(t *testing.T, path string, version int, statements ...string) {
 			t.Fatalf("%.80s: %v", statement, err)
 		}
 	}
-	exec("CREATE TABLE schema_versions (version INTEGER PRIMARY KEY, applied_at BIGINT NOT NULL)")
-	for _, file := range store.SchemaUpTo(t, version) {
+	if address, err := url.Parse(path); storetest.OnPostgreSQL() && err == nil {
+		exec("CREATE SCHEMA " + address.Query().Get("search_path"))
+	}
+	exec("CREATE TABLE schema_versions (version BIGINT PRIMARY KEY, applied_at BIGINT NOT NULL)")
+	for _, file := range store.SchemaUpTo(t, path, version) {
 		exec(file.Text)
 		exec(fmt.Sprintf("INSERT INTO schema_versions (version, applied_at) VALUES (%d, 1)", file.Version))
 	}

@@ -117,7 +117,7 @@ func (p *postgres) lock() string {
 // goes by the wrong index, and its own counting comes a minute later, in which a storm may have filled them.
 var countAgain = []int{400, 2_000, 10_000, 50_000, 250_000, 1_250_000}
 
-const counting = "ANALYZE comments, revisions, history, decisions, fingerprints, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
+const counting = "ANALYZE comments, revisions, history, decisions, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
 
 // committed counts what the writer has done.
 func (p *postgres) committed(ctx context.Context, writer *sql.Conn, written int) {
@@ -275,7 +275,7 @@ func (p *postgres) scrub(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	_, err = conn.Exec(ctx, `VACUUM comments, revisions, history, decisions, outbox, inbox, fingerprints, comment_media, picture_prints, picture_slots,
+	_, err = conn.Exec(ctx, `VACUUM comments, revisions, history, decisions, outbox, inbox, comment_media, picture_prints, picture_slots,
 		archive_entries, archive_records, archive_words, archive_media`)
 	return err
 }

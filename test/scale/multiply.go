@@ -199,7 +199,7 @@ func (c *copier) measure(ctx context.Context, n int) (err error) {
 // is many times faster.
 func (c *copier) dropIndexes(ctx context.Context) (again []string, err error) {
 	rows, err := c.tx.QueryContext(ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL
-		AND (tbl_name IN ('comments', 'revisions', 'history', 'decisions', 'flags', 'fingerprints', 'outbox', 'hide_rules') OR tbl_name LIKE 'archive%')`)
+		AND (tbl_name IN ('comments', 'revisions', 'history', 'decisions', 'flags', 'outbox', 'hide_rules') OR tbl_name LIKE 'archive%')`)
 	if err != nil {
 		return nil, err
 	}
@@ -225,7 +225,7 @@ func (c *copier) dropIndexes(ctx context.Context) (again []string, err error) {
 
 // dated lists the columns that hold times, by table.
 var dated = map[string][]string{"comments": {"posted_at", "received_at", "revised_at", "state_at", "violation_at"}, "revisions": {"at", "received_at"},
-	"history": {"at"}, "decisions": {"received_at", "decided_at"}, "flags": {"opened_at", "due_at", "closed_at"}, "fingerprints": {"at"},
+	"history": {"at"}, "decisions": {"received_at", "decided_at"}, "flags": {"opened_at", "due_at", "closed_at"},
 	"outbox": {"not_before", "created_at", "since", "settled_at"}, "unseen": {"at"}}
 
 // shift spreads the seed, which was made in seconds, over the days that it stands for: the i-th comment comes i times apart after the first,
@@ -278,17 +278,15 @@ func (c *copier) renamed() map[string]string {
 	author := func(column string) string {
 		return fmt.Sprintf("CAST(CAST(%s AS INTEGER) + k * %d AS TEXT)", column, authors)
 	}
-	band := func(i int) string { return fmt.Sprintf("(band%d + k * %d) %% 65536", i, 7919+2*i) }
 	step := func(table string) string { return fmt.Sprint(c.latest[table]) }
 	return map[string]string{"comments.id": by("id", n), "comments.comment_id": name("comment_id", c.n), "comments.parent_id": name("parent_id", c.n),
 		"comments.post_id": name("post_id", posts), "comments.author_id": author("author_id"), "comments.author_name": "author_name || ' ' || k",
 		"comments.text": "text || ' " + token + "' || k", "comments.record_id": record,
+		"comments.repeated": some("repeated", "1"),
 		"revisions.comment": by("comment", n), "revisions.text": "text || ' " + token + "' || k",
 		"history.id": by("id", step("history")), "history.comment": by("comment", n),
 		"decisions.id": by("id", step("decisions")), "decisions.comment": by("comment", n), "decisions.flag": some("flag", step("flags")), "decisions.record_id": record,
 		"flags.id": by("id", step("flags")), "flags.comment": by("comment", n), "flags.decision": by("decision", step("decisions")),
-		"fingerprints.comment": by("comment", n), "fingerprints.author": author("author"), "fingerprints.exact": "exact + k",
-		"fingerprints.band0": band(0), "fingerprints.band1": band(1), "fingerprints.band2": band(2), "fingerprints.band3": band(3),
 		"outbox.id": by("id", step("outbox")), "outbox.comment": some("comment", n), "outbox.decision": some("decision", step("decisions")), "outbox.record_id": record,
 		"outbox.argument": "CASE WHEN action = 'post' THEN " + name("argument", posts) + " ELSE argument END",
 		"posts.post_id":   name("post_id", posts), "hide_rules.decision": by("decision", step("decisions")),
@@ -301,7 +299,7 @@ func (c *copier) renamed() map[string]string {
 const token = "linje"
 
 // multipliedTables are those whose rows are multiplied, each after those that it refers to. The last two are the newest of the schema.
-var multipliedTables = []string{"posts", "comments", "revisions", "history", "decisions", "flags", "fingerprints", "outbox", "hide_rules", "archive_records", "unseen", "archive_categories"}
+var multipliedTables = []string{"posts", "comments", "revisions", "history", "decisions", "flags", "outbox", "hide_rules", "archive_records", "unseen", "archive_categories"}
 
 // perStatement is how many copies one INSERT makes.
 const perStatement = 100
