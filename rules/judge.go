@@ -102,6 +102,7 @@ type scratch struct {
 	quotes   []int
 	weighing weighing
 	order    learn.Order
+	features learn.Features
 	classes  []uint16 // see weighing.classes
 }
 
@@ -339,6 +340,7 @@ type weighing struct {
 	looked   bool     // for quotation marks: their places are in scratch.quotes
 	ordered  bool     // the second reader has the order of the classes,
 	listed   bool     // their numbers,
+	read     bool     // the features of the words,
 	guessed  bool     // and said how likely a violation is, at a glance
 	likely   float64
 	reread   bool // and more closely

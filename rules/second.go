@@ -149,6 +149,15 @@ func (w *weighing) classes() []uint16 {
 	return w.s.classes
 }
 
+// features are the comment's, worked out when they are first asked for.
+func (w *weighing) features() *learn.Features {
+	if !w.read {
+		w.read = true
+		w.p.second.model.Read(&w.s.folded, &w.s.features)
+	}
+	return &w.s.features
+}
+
 // shadowed tells whether the reader may only count.
 func (w *weighing) shadowed() bool {
 	return w.p.second.mode == ModeShadow || w.facts.Modes[SecondReader] == ModeShadow
@@ -158,7 +167,7 @@ func (w *weighing) shadowed() bool {
 func (w *weighing) likelihood() float64 {
 	if !w.guessed {
 		w.guessed = true
-		w.likely = w.p.second.model.Violates(&w.s.folded, w.classes())
+		w.likely = w.p.second.model.Violates(w.features(), w.classes())
 	}
 	return w.likely
 }
@@ -167,7 +176,7 @@ func (w *weighing) likelihood() float64 {
 func (w *weighing) closely() float64 {
 	if !w.reread {
 		w.reread = true
-		w.closer = w.p.second.model.Closer(&w.s.folded, w.classes(), w.order())
+		w.closer = w.p.second.model.Closer(w.features(), w.classes(), w.order())
 	}
 	return w.closer
 }
@@ -200,7 +209,7 @@ func (w *weighing) secondKey(byPatterns int, detected bool) {
 }
 
 // wary tells whether the reading that knows prose takes the comment for a violation too.
-func (w *weighing) wary() bool { return w.p.second.model.Wary(&w.s.folded, w.classes(), w.order()) }
+func (w *weighing) wary() bool { return w.p.second.model.Wary(w.features(), w.classes(), w.order()) }
 
 // spared ends the reason of a finding that the second reader let stand.
 var spared = Words{
@@ -245,7 +254,7 @@ func (w *weighing) secondOpinion() {
 	if closer < r.least {
 		return
 	}
-	guess, _ := r.model.Category(&w.s.folded, w.classes())
+	guess, _ := r.model.Category(w.features(), w.classes())
 	from, ok := r.flags[Category(guess)]
 	if !ok {
 		from = r.model.Threshold()
@@ -286,7 +295,7 @@ func (w *weighing) secondAlarm() {
 	if at < 0 {
 		return
 	}
-	if _, _, serious := r.model.Is(&w.s.folded, w.classes(), w.order()); serious {
+	if _, _, serious := r.model.Is(w.features(), w.classes(), w.order()); serious {
 		w.findings[at].Escalate, w.escalate = true, true
 	}
 }
@@ -302,7 +311,7 @@ const hardlyAsks, hardlyAsksUnmarked, surelyAsks = 0.0025, 0.04, 0.2
 const seldomAsks = 0.015
 
 func (w *weighing) seemsToAsk() bool {
-	likely := w.p.second.model.Seems(&w.s.folded, w.classes())
+	likely := w.p.second.model.Seems(w.features(), w.classes())
 	return likely < 0 || likely >= seldomAsks
 }
 
@@ -314,7 +323,7 @@ func (w *weighing) route() Route {
 	if w.p.second.model == nil || w.shadowed() || byPatterns == NoRoute && !(w.p.mayAsk(w.s) && w.seemsToAsk()) {
 		return byPatterns
 	}
-	likely, asks, _ := w.p.second.model.Is(&w.s.folded, w.classes(), w.order())
+	likely, asks, _ := w.p.second.model.Is(w.features(), w.classes(), w.order())
 	hardly := likely < hardlyAsks
 	if !w.s.lattice.asking {
 		hardly, asks = likely < hardlyAsksUnmarked, likely >= surelyAsks

@@ -163,23 +163,24 @@ func TestKnownWordsChangeNothing(t *testing.T) {
 		p.read(s, comment)
 		known, signs, classes := p.second.model, p.second.signsOf(&s.lattice.all), p.second.classesOf(&s.lattice.all, nil)
 		p.second.orderOf(&s.lattice, &s.order)
-		if got, want := known.Violates(&s.folded, classes), m.Violates(&s.folded, signs); got != want {
+		known.Read(&s.folded, &s.features)
+		if got, want := known.Violates(&s.features, classes), m.Violates(&s.folded, signs); got != want {
 			t.Errorf("%q: %v at a glance, want %v", comment, got, want)
 		}
 		var signed learn.Order
 		p.second.orderOf(&s.lattice, &signed)
 		signed.Sign(p.second.signs)
-		if got, want := known.Closer(&s.folded, classes, &s.order), m.Closer(&s.folded, signs, &signed); got != want {
+		if got, want := known.Closer(&s.features, classes, &s.order), m.Closer(&s.folded, signs, &signed); got != want {
 			t.Errorf("%q: %v read closely, want %v", comment, got, want)
 		}
-		got, _ := known.Category(&s.folded, classes)
+		got, _ := known.Category(&s.features, classes)
 		if want, _ := m.Category(&s.folded, signs); got != want {
 			t.Errorf("%q: %s, want %s", comment, got, want)
 		}
-		if got, want := known.Seems(&s.folded, classes), m.Seems(&s.folded, signs); got != want {
+		if got, want := known.Seems(&s.features, classes), m.Seems(&s.folded, signs); got != want {
 			t.Errorf("%q seems to ask: known words say %v, the model %v", comment, got, want)
 		}
-		likely, asks, serious := known.Is(&s.folded, classes, &s.order)
+		likely, asks, serious := known.Is(&s.features, classes, &s.order)
 		if l, a, s := m.Is(&s.folded, signs, &signed); likely != l || asks != a || serious != s {
 			t.Errorf("%q: asks %v, %t, serious %t; want %v, %t, %t", comment, likely, asks, serious, l, a, s)
 		}
@@ -332,19 +333,20 @@ func TestKnownSaysWhatTheModelSays(t *testing.T) {
 		classes, signs := p.second.classesOf(&s.lattice.all, nil), p.second.signsOf(&s.lattice.all)
 		var o, signed learn.Order
 		p.second.orderOf(&s.lattice, &o)
+		k.Read(&s.folded, &s.features)
 		p.second.orderOf(&s.lattice, &signed)
 		signed.Sign(p.second.signs)
-		if got, want := k.Violates(&s.folded, classes), m.Violates(&s.folded, signs); got != want {
+		if got, want := k.Violates(&s.features, classes), m.Violates(&s.folded, signs); got != want {
 			t.Errorf("%q violates: %v, the model says %v", c, got, want)
 		}
-		if got, want := k.Closer(&s.folded, classes, &o), m.Closer(&s.folded, signs, &signed); got != want {
+		if got, want := k.Closer(&s.features, classes, &o), m.Closer(&s.folded, signs, &signed); got != want {
 			t.Errorf("%q more closely: %v, the model says %v", c, got, want)
 		}
-		likely, asks, serious := k.Is(&s.folded, classes, &o)
+		likely, asks, serious := k.Is(&s.features, classes, &o)
 		if wantLikely, wantAsks, wantSerious := m.Is(&s.folded, signs, &signed); likely != wantLikely || asks != wantAsks || serious != wantSerious {
 			t.Errorf("%q is: %v, %t, %t; the model says %v, %t, %t", c, likely, asks, serious, wantLikely, wantAsks, wantSerious)
 		}
-		got, share := k.Category(&s.folded, classes)
+		got, share := k.Category(&s.features, classes)
 		if want, wantShare := m.Category(&s.folded, signs); got != want || share != wantShare {
 			t.Errorf("%q: %s with %v, the model says %s with %v", c, got, share, want, wantShare)
 		}

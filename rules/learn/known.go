@@ -226,139 +226,148 @@ func (t *table) at(x uint32) []int8 {
 	return t.weights[at : at+len(t.bias)]
 }
 
+// Features are those of a comment's words and of parts of them, worked out once for all tables. The zero value is ready for use; see [Known.Read].
+type Features struct {
+	known []int32  // which words of those that are known
+	whole []uint32 // what else whole words give
+	less  []uint32 // what the rows of known words have, and these do not give
+	grams []uint32 // of words that are not known
+	sum   int32    // what violates has of those that are
+	n     int      // the sum of the squares of how heavy they weigh
+}
+
+// Read works out the features of a comment.
+func (k *Known) Read(f *text.Folded, into *Features) {
+	tokens := f.Tokens()
+	known, grams, sum, n := into.known[:0], into.grams[:0], int32(0), 0
+	whole, less := slices.Grow(into.whole[:0], wholes*len(tokens)), slices.Grow(into.less[:0], len(tokens))
+	whole, less = whole[:cap(whole)], less[:cap(less)]
+	w, in, out := walk{}, 0, 0 // how many are in whole, and in less
+	for i := range tokens {
+		x := &tokens[i]
+		if x.Word <= 0 || int(x.Word) > len(k.words) || x.Kind != text.Word {
+			features, some := w.token(x)
+			in += copy(whole[in:], features[:some])
+			grams = append(grams, features[some:]...)
+			n += len(features) - some + some*ofWords*ofWords
+			continue
+		}
+		word := &k.words[x.Word-1]
+		h, gap, here := word.hash, uint32(x.Before&^text.Space), 0
+		if gap != 0 {
+			here = 1 // written in any case, and kept if there is a gap: that asks for no guess of the processor's
+		}
+		to := whole[in:][:3]
+		to[0], to[1], to[2], less[out] = mix(w.last, h), mix(mix(w.before, 7), h), mix(gap+spaced, h), mix(spaced, h)
+		in, out = in+2+here, out+here
+		known, sum, n = append(known, x.Word-1), sum+int32(word.sum), n+int(word.grams)+wholes*ofWords*ofWords
+		w.before, w.last = w.last, h
+	}
+	*into = Features{known: known, whole: whole[:in], less: less[:out], grams: grams, sum: sum, n: n}
+}
+
+// scale is what sums are divided by: see [table.add].
+func (f *Features) scale(classes []uint16) float64 {
+	return math.Sqrt(float64(max(f.n+len(classes)*ofClasses*ofClasses, 1)))
+}
+
 // Violates is what [Model.Violates] is; the classes are given by their numbers.
-func (k *Known) Violates(f *text.Folded, classes []uint16) float64 {
-	sum, scale := k.sum(&k.violates, f, classes)
-	return logistic(k.violates.logit(sum, scale, 0))
+func (k *Known) Violates(f *Features, classes []uint16) float64 {
+	return logistic(k.violates.logit(k.violates.sum(f, classes), f.scale(classes), 0))
 }
 
 // Closer is what [Model.Closer] is; the classes are given by their numbers, in the order too.
-func (k *Known) Closer(f *text.Folded, classes []uint16, o *Order) float64 {
-	return k.closely(&k.closer, f, classes, o)
+func (k *Known) Closer(f *Features, classes []uint16, o *Order) float64 {
+	return k.closer.closely(f, classes, o)
 }
 
 // Wary is what [Model.Wary] is; the classes are given by their numbers, in the order too.
-func (k *Known) Wary(f *text.Folded, classes []uint16, o *Order) bool {
-	return k.closely(&k.wary, f, classes, o) >= believes
+func (k *Known) Wary(f *Features, classes []uint16, o *Order) bool {
+	return k.wary.closely(f, classes, o) >= believes
 }
 
 // closely is the likelihood that a table of one row and pairs gives.
-func (k *Known) closely(t *knownTable, f *text.Folded, classes []uint16, o *Order) float64 {
+func (t *knownTable) closely(f *Features, classes []uint16, o *Order) float64 {
 	var logit [1]float64
-	sum, scale := k.sum(t, f, classes)
-	t.ordered(o, []int32{sum}, scale, logit[:])
+	t.ordered(o, []int32{t.sum(f, classes)}, f.scale(classes), logit[:])
 	return logistic(logit[0])
 }
 
 // Category is what [Model.Category] is; the classes are given by their numbers.
-func (k *Known) Category(f *text.Folded, classes []uint16) (string, float64) {
+func (k *Known) Category(f *Features, classes []uint16) (string, float64) {
 	var sums [maxCategories]int32
 	rows := len(k.names)
-	scale := k.add(&k.category, f, classes, sums[:rows])
-	return k.likeliest(sums[:rows], scale)
+	k.category.add(f, classes, sums[:rows])
+	return k.likeliest(sums[:rows], f.scale(classes))
 }
 
 // Is is what [Model.Is] is; the classes are given by their numbers, in the order too.
-func (k *Known) Is(f *text.Folded, classes []uint16, o *Order) (likely float64, asks, serious bool) {
+func (k *Known) Is(f *Features, classes []uint16, o *Order) (likely float64, asks, serious bool) {
 	rows := len(k.heads)
 	if rows == 0 {
 		return -1, false, false
 	}
 	var sums [maxCategories]int32
 	var logits [maxCategories]float64
-	scale := k.add(&k.head, f, classes, sums[:rows])
-	k.head.ordered(o, sums[:rows], scale, logits[:rows])
+	k.head.add(f, classes, sums[:rows])
+	k.head.ordered(o, sums[:rows], f.scale(classes), logits[:rows])
 	return k.headsOver(logits[:rows])
 }
 
 // Seems is what [Model.Seems] is; the classes are given by their numbers.
-func (k *Known) Seems(f *text.Folded, classes []uint16) float64 {
+func (k *Known) Seems(f *Features, classes []uint16) float64 {
 	if len(k.asks.bias) == 0 {
 		return -1
 	}
-	sum, scale := k.sum(&k.asks, f, classes)
-	return logistic(k.asks.logit(sum, scale, 0))
+	return logistic(k.asks.logit(k.asks.sum(f, classes), f.scale(classes), 0))
 }
 
 // sum is [table.add] for a table of one row.
-func (k *Known) sum(t *knownTable, f *text.Folded, classes []uint16) (sum int32, scale float64) {
-	var w walk
-	weights := t.weights
+func (t *knownTable) sum(f *Features, classes []uint16) int32 {
+	weights, words, parts, signs := t.weights, int32(0), int32(0), int32(0)
 	of := func(x uint32) int32 { return int32(weights[x&uint32(len(weights)-1)]) }
-	words, signs, n := int32(0), int32(0), 0
-	tokens := f.Tokens()
-	for i := range tokens {
-		x := &tokens[i]
-		if x.Word > 0 && int(x.Word) <= len(k.words) && x.Kind == text.Word {
-			known := &k.words[x.Word-1]
-			h := known.hash
-			if gap := x.Before &^ text.Space; gap != 0 {
-				words += of(mix(uint32(gap)+spaced, h)) - of(mix(spaced, h))
-			}
-			words += of(mix(w.last, h)) + of(mix(mix(w.before, 7), h))
-			if t.words == nil {
-				sum += int32(known.sum)
-			} else {
-				sum += int32(t.words[x.Word-1])
-			}
-			n += int(known.grams) + wholes*ofWords*ofWords
-			w.before, w.last = w.last, h
-			continue
+	for _, x := range f.whole {
+		words += of(x)
+	}
+	for _, x := range f.less {
+		words -= of(x)
+	}
+	for _, x := range f.grams {
+		parts += of(x)
+	}
+	if t.words == nil {
+		parts += f.sum
+	} else {
+		for _, i := range f.known {
+			parts += int32(t.words[i])
 		}
-		features, whole := w.token(x)
-		for _, x := range features[:whole] {
-			words += of(x)
-		}
-		for _, x := range features[whole:] {
-			sum += of(x)
-		}
-		n += len(features) - whole + whole*ofWords*ofWords
 	}
 	for _, c := range classes {
 		signs += int32(t.signs[c])
 	}
-	n += len(classes) * ofClasses * ofClasses
-	return sum + words*ofWords + signs*ofClasses, math.Sqrt(float64(max(n, 1)))
+	return parts + words*ofWords + signs*ofClasses
 }
 
 // add is [table.add] for a table of several rows.
-func (k *Known) add(t *knownTable, f *text.Folded, classes []uint16, sums []int32) (scale float64) {
-	var w walk
-	n, rows := 0, len(sums)
-	tokens := f.Tokens()
-	for i := range tokens {
-		x := &tokens[i]
-		if x.Word > 0 && int(x.Word) <= len(k.words) && x.Kind == text.Word {
-			known := &k.words[x.Word-1]
-			h := known.hash
-			if gap := x.Before &^ text.Space; gap != 0 {
-				t.row(mix(uint32(gap)+spaced, h), ofWords, sums)
-				t.row(mix(spaced, h), -ofWords, sums)
-			}
-			t.row(mix(w.last, h), ofWords, sums)
-			t.row(mix(mix(w.before, 7), h), ofWords, sums)
-			for c, s := range t.words[int(x.Word-1)*rows:][:rows] {
-				sums[c] += int32(s)
-			}
-			n += int(known.grams) + wholes*ofWords*ofWords
-			w.before, w.last = w.last, h
-			continue
+func (t *knownTable) add(f *Features, classes []uint16, sums []int32) {
+	rows := len(sums)
+	for _, x := range f.whole {
+		t.row(x, ofWords, sums)
+	}
+	for _, x := range f.less {
+		t.row(x, -ofWords, sums)
+	}
+	for _, x := range f.grams {
+		t.row(x, 1, sums)
+	}
+	for _, i := range f.known {
+		for c, s := range t.words[int(i)*rows:][:rows] {
+			sums[c] += int32(s)
 		}
-		features, whole := w.token(x)
-		for j, x := range features {
-			times := int32(1)
-			if j < whole {
-				times = ofWords
-			}
-			t.row(x, times, sums)
-		}
-		n += len(features) - whole + whole*ofWords*ofWords
 	}
 	for _, c := range classes {
 		for row, s := range t.signs[int(c)*rows:][:rows] {
 			sums[row] += ofClasses * int32(s)
 		}
 	}
-	n += len(classes) * ofClasses * ofClasses
-	return math.Sqrt(float64(max(n, 1)))
 }
