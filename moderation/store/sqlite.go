@@ -54,8 +54,14 @@ const (
 
 // dsn spells out what every connection must be: WAL so that readers never wait, FULL so that a commit is on disk when it
 // says so, secure_delete so that what is disposed of is gone from the file's bytes.
-func (f *sqliteFile) dsn(more ...string) string {
+func (f *sqliteFile) dsn(more ...string) string { return f.dsnOn("", more...) }
+
+// dsnOn is dsn on files other than the system's own.
+func (f *sqliteFile) dsnOn(files string, more ...string) string {
 	q := url.Values{}
+	if files != "" {
+		q.Set("vfs", files)
+	}
 	for _, p := range append([]string{"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)", "busy_timeout(10000)",
 		"secure_delete(ON)", "temp_store(MEMORY)", writerCache, autoCheckpoint}, more...) {
 		q.Add("_pragma", p)
