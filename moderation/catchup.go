@@ -17,6 +17,9 @@ import (
 // viaBackfill marks events that come from reading a channel in full: what they say is how things stand.
 const viaBackfill = "backfill"
 
+// viaReread marks what was found when something was to be done.
+const viaReread = "reread"
+
 const (
 	// longestYield bounds how long one page of a full reading waits for what is to be hidden or shown: in a storm it goes on slowly.
 	longestYield = time.Minute

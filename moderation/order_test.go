@@ -2,6 +2,7 @@ package moderation_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -54,6 +55,50 @@ func TestEditedAwayAndBackToldTheOtherWayRound(t *testing.T) {
 	d.tell(back, away)
 	if k := d.of("c1"); k.Comment.Text != fine || k.Flag != nil {
 		t.Errorf("the books say %q, flag %v", k.Comment.Text, k.Flag)
+	}
+}
+
+// Of two edits within a second one is delivered twice: the comment says what was told last for the first time.
+func TestAnEditIsDeliveredTwiceAroundAnother(t *testing.T) {
+	d := sit(t)
+	d.tell(d.write("c1", "Anna", fine))
+	d.clock.move(2 * time.Second)
+	one, two := d.edit("c1", linked), d.edit("c1", insult2)
+	at := d.clock.now().Truncate(time.Second)
+	one.At, two.At = at, at
+	d.receive(one, two, one)
+	d.settle()
+	if k := d.of("c1"); k.Comment.Text != insult2 || k.State != moderation.Hidden {
+		t.Errorf("it says %q in the books, and is %s", k.Comment.Text, k.State)
+	}
+	edits := d.number(`SELECT count(*) FROM history WHERE what = 'edited'`)
+	if edits != 2 {
+		t.Errorf("%d edits", edits)
+	}
+}
+
+// What to do with the author of words that were to be hidden is asked no more when the words are gone, and what stands instead is seen.
+func TestNobodyAsksAboutTheAuthorOfWordsThatAreGone(t *testing.T) {
+	d := sit(t)
+	for i := range 3 {
+		d.tell(d.write(fmt.Sprint("before-", i), "Bo", insult))
+	}
+	asked := len(d.queue())
+	added := d.write("c1", "Bo", insult2)
+	d.tell(d.shown("c1", platforms.Hidden))
+	d.platform.hook(throttled("fetch", d.clock.now().Add(time.Hour)), nil)
+	d.resolve("c1", moderation.Restore)
+	added.At = d.clock.now()
+	d.receive(added)
+	d.eventually("it is judged, and its author asked about", func() bool { return len(d.queue()) == asked+1 })
+	d.clock.move(2 * time.Second)
+	d.receive(d.edit("c1", fine))
+	d.eventually("the edit is taken", func() bool { return d.of("c1").Comment.Text == fine })
+	d.platform.hook(nil, nil)
+	d.clock.move(2 * time.Hour)
+	d.settle()
+	if k := d.of("c1"); k.State != moderation.Standing || k.Flag != nil {
+		t.Errorf("%s, and asked about: %+v", k.State, k.Flag)
 	}
 }
 

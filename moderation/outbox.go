@@ -569,7 +569,7 @@ func (w *walk) finish(j job, o outcome, was string) error {
 				return err
 			}
 		}
-		e := platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: "reread"}
+		e := platforms.Event{Kind: platforms.Edited, Comment: *o.reread, At: w.now, Via: viaReread}
 		if j.action == "reread" {
 			e.At, e.Via = o.asked, viaBackfill // it says whether the comment is hidden, too
 		}
@@ -610,7 +610,7 @@ func (w *walk) answered(c *comment, j job, o outcome) error {
 }
 
 // seenAgain closes the question whether a comment that was edited while it was hidden may be seen again: it is seen, and what it says now is
-// allowed. What was doubtful in words that it no longer says is asked no more, either.
+// allowed. What was doubtful in words that it no longer says is asked no more, nor what to do with their author.
 func (w *walk) seenAgain(c *comment) error {
 	d, err := w.decisionOn(c)
 	if err == nil && d.action.removes() { // edited back, before it was seen, to what was to be hidden
@@ -621,7 +621,7 @@ func (w *walk) seenAgain(c *comment) error {
 	}
 	var why string
 	err = w.tx.QueryRow(`SELECT why FROM flags WHERE comment = $1 AND closed_at = 0`, c.id).Scan(&why)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && Why(why) != EditedWhy && Why(why) != Doubt && Why(why) != Quota {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !slices.Contains([]Why{EditedWhy, Doubt, Quota, BlockWhy}, Why(why)) {
 		return nil
 	}
 	if err != nil {

@@ -256,6 +256,9 @@ func (w *walk) said(c *comment, e platforms.Event, received time.Time) error {
 		w.note(c, e.At, "superseded", "", "")
 		return nil
 	default:
+		if again, err := w.toldAgain(c, e); err != nil || again {
+			return err
+		}
 		c.say(e)
 		if err := w.save(c); err != nil {
 			return err
@@ -344,6 +347,16 @@ func (w *walk) lastWords(c *comment) error {
 func olderThanKnown(c *comment, e platforms.Event) bool {
 	known, told := c.revisedAt.Truncate(time.Second), e.At.Truncate(time.Second)
 	return told.Before(known) || told.Equal(known) && e.Kind == platforms.Added
+}
+
+// toldAgain tells whether an event is the very one that first told of its words, delivered once more when other words of the same second are
+// known already: whoever edits twice in a second and is told of twice has not edited four times.
+func (w *walk) toldAgain(c *comment, e platforms.Event) (bool, error) {
+	if e.Via == viaBackfill || e.Via == viaReread || !e.At.Truncate(time.Second).Equal(c.revisedAt.Truncate(time.Second)) {
+		return false, nil
+	}
+	n, err := howMany(w.tx, `SELECT count(*) FROM revisions WHERE comment = $1 AND revision = $2 AND at = $3`, c.id, e.Comment.Revision(), e.At)
+	return n > 0, err
 }
 
 // reconcile takes a comment told again. A full reading also tells whether it is hidden, which webhooks may have missed.
