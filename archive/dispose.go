@@ -40,53 +40,6 @@ type Disposal struct {
 	Pictures int      `json:"pictures"`
 }
 
-// Hold stops the disposal of a record (gallringsstopp), or lets it go again: while a request, an appeal or a police report is open.
-type Hold struct {
-	On     bool      `json:"on"`
-	Reason string    `json:"reason"`
-	By     string    `json:"by"`
-	At     time.Time `json:"at"`
-}
-
-// Hold enters a hold, or its end, among the record's entries.
-func (a *Archive) Hold(ctx context.Context, record string, h Hold) error {
-	h.At = a.now().UTC().Truncate(time.Microsecond)
-	err := a.db.Update(ctx, func(tx *store.Tx) error {
-		var n int
-		if err := tx.QueryRow(`SELECT count(*) FROM archive_records WHERE record_id = $1`, record).Scan(&n); err != nil {
-			return err
-		}
-		if n == 0 {
-			return ErrNotFound
-		}
-		return a.Add(tx, record, KindHold, h)
-	})
-	if err != nil {
-		return fmt.Errorf("archive: hold %s: %w", record, err)
-	}
-	return nil
-}
-
-// Held tells whether a record must not be disposed of.
-func (a *Archive) Held(tx *store.Tx, record string) (bool, error) {
-	rows, err := tx.Query(`SELECT body FROM archive_entries WHERE record_id = $1 AND kind = $2 ORDER BY leaf DESC LIMIT 1`, record, string(KindHold))
-	if err != nil {
-		return false, fmt.Errorf("archive: holds of %s: %w", record, err)
-	}
-	defer rows.Close()
-	var h Hold
-	for rows.Next() {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return false, fmt.Errorf("archive: holds of %s: %w", record, err)
-		}
-		if err := json.Unmarshal(body, &h); err != nil {
-			return true, nil // what cannot be read may be a hold; verify says what is wrong with it
-		}
-	}
-	return h.On, rows.Err()
-}
-
 // Pseudonym stands for a comment in a disposal: whoever has the log's key and the comment can tell that it is meant, and nobody else.
 func (a *Archive) Pseudonym(ref platforms.Ref) string {
 	m := hmac.New(sha256.New, a.secret)

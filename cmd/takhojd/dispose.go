@@ -262,6 +262,7 @@ func archiveHold(at *dataFlags, on bool) *cobra.Command {
 		c.Use, c.Short = "release RECORD --reason WHY --by ACCOUNT", "End a hold: the record may be disposed of again"
 	}
 	c.Flags().StringVar(&h.Reason, "reason", "", "why")
+	c.Flags().StringVar(&h.Reference, "reference", "", "the number of the decision or the case in the diary")
 	c.Flags().StringVar(&h.By, "by", "", "the account of who says so")
 	return c
 }

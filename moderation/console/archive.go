@@ -34,6 +34,7 @@ type archiveView struct {
 	Channels   []platforms.Channel
 	Categories []rules.Category
 	Disposal   bool // it can be disposed of from here
+	Hold       holdForm
 }
 
 // archiveSearch is the search form as it was filled in.
@@ -82,9 +83,11 @@ func (form archiveSearch) query() string {
 	return q.Encode()
 }
 
-func (v *visit) archivePage() error {
+func (v *visit) archivePage() error { return v.showArchive(http.StatusOK, holdForm{}) }
+
+func (v *visit) showArchive(status int, hold holdForm) error {
 	form, search := v.searchOf()
-	view := archiveView{Search: form, Query: template.URL(form.query()), Channels: v.s.desk.Channels(), Categories: rules.Categories(), Disposal: v.s.disposal != nil}
+	view := archiveView{Hold: hold, Search: form, Query: template.URL(form.query()), Channels: v.s.desk.Channels(), Categories: rules.Categories(), Disposal: v.s.disposal != nil}
 	var err error
 	if view.Total, err = v.s.records.Count(v.r.Context(), search); err != nil {
 		return err
@@ -101,7 +104,7 @@ func (v *visit) archivePage() error {
 		view.Found = view.Found[:recordsPage]
 		view.Older = view.Found[recordsPage-1].Leaf
 	}
-	return v.show(http.StatusOK, "archive", page{Title: "archive.title", Section: "archive", Content: view})
+	return v.show(status, "archive", page{Title: "archive.title", Section: "archive", Content: view})
 }
 
 // export sends all that the search finds. It is written as it is read: an export may be larger than memory. A fault halfway
@@ -136,18 +139,17 @@ type recordView struct {
 	Outcomes []archive.Outcome
 	Media    []archive.KeptMedia
 	Later    []archive.Decision
+	Holds    []archive.Hold // and their ends, the earliest first
+	Held     bool
+	Form     holdForm
 	Raw      string // what the platform sent, when it is text
 	Proof    archive.Proof
 }
 
-func (v *visit) recordPage() error {
-	full, err := v.s.records.Show(v.r.Context(), v.r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	if full.Disposed != nil {
-		return v.show(http.StatusOK, "disposed", page{Title: "record.title", Section: "archive", Content: full})
-	}
+func (v *visit) recordPage() error { return v.showRecord(http.StatusOK, holdForm{}) }
+
+// recordView sorts what is kept of a record into what the page shows.
+func (v *visit) recordView(full archive.Full) recordView {
 	view := recordView{Full: full, Proof: full.Proof}
 	if len(full.Record.Verdict) > 0 {
 		if err := json.Unmarshal(full.Record.Verdict, &view.Verdict); err != nil {
@@ -163,7 +165,7 @@ func (v *visit) recordPage() error {
 	for _, entry := range full.Entries {
 		view.add(entry)
 	}
-	return v.show(http.StatusOK, "record", page{Title: "record.title", Section: "archive", Content: view})
+	return view
 }
 
 // add sorts one line of the ledger into what the page shows. A disposed entry has no body, and shows nothing.
@@ -183,6 +185,14 @@ func (view *recordView) add(entry archive.Entry) {
 		var d archive.Decision
 		if json.Unmarshal(entry.Body, &d) == nil {
 			view.Later = append(view.Later, d)
+		}
+	case archive.KindHold:
+		var h archive.Hold
+		if json.Unmarshal(entry.Body, &h) == nil {
+			view.Holds = append(view.Holds, h)
+			view.Held = h.On
+		} else {
+			view.Held = true // as disposal takes it
 		}
 	}
 }

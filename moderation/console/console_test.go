@@ -150,6 +150,7 @@ func TestRoutesByRole(t *testing.T) {
 		"GET /templates": reviewers, "GET /templates/{name}": reviewers, "POST /templates/{name}": reviewers,
 		"GET /archive": keepers, "GET /archive/export": keepers, "GET /archive/record/{id}": keepers, "GET /archive/record/{id}/json": keepers,
 		"GET /archive/verify": keepers, "POST /archive/verify": keepers,
+		"GET /archive/holds": keepers, "POST /archive/holds": keepers, "POST /archive/record/{id}/hold": keepers, "POST /archive/record/{id}/release": keepers,
 		"GET /channels": reviewers, "GET /nodes": reviewers, "POST /channels/retry": reviewers, "POST /channels/check": reviewers, "GET /accounts": admins,
 		"POST /case/{comment}/post": reviewers,
 		"GET /archive/disposal":     keepers, "POST /archive/disposal": keepers, "GET /archive/disposal/{proposal}": keepers, "GET /archive/disposal/{proposal}/list.csv": keepers,

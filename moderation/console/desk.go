@@ -94,5 +94,8 @@ type Records interface {
 	Show(ctx context.Context, id string) (archive.Full, error)
 	Export(ctx context.Context, q archive.Query, format string, w io.Writer) error
 	Checkpoint(context.Context) (string, error)
+	// HoldAll enters a hold, or its end, for those of some records that do not stand so already, and tells how many they were.
+	HoldAll(ctx context.Context, records []string, h archive.Hold) (int, error)
+	Holds(ctx context.Context, before int64, limit int) ([]archive.HeldRecord, error)
 	Verify(ctx context.Context, progress func(done, total int64)) (archive.Report, error)
 }

@@ -31,7 +31,7 @@ func TestBothLanguagesAreComplete(t *testing.T) {
 var (
 	literal  = regexp.MustCompile(`\{?\bt "([a-z-]+\.?[A-Za-z.-]*)"`)
 	composed = regexp.MustCompile(`\(?print "([a-z]+\.)"`)
-	inGo     = regexp.MustCompile(`"((?:do|hint|login|archive|channels|error|trouble|figures|category|who|second|nav|case|author|record|verify|rules|accounts|help|templates|reply|health|alert|post|storm|disposal)\.[a-z0-9.-]+)"`)
+	inGo     = regexp.MustCompile(`"((?:do|hint|login|archive|channels|error|trouble|figures|category|who|second|nav|case|author|record|verify|rules|accounts|help|templates|reply|health|alert|post|storm|disposal|hold)\.[a-z0-9.-]+)"`)
 )
 
 // TestEveryWordIsThereAndUsed reads templates and code for keys: none is missing, and none is kept for nothing.

@@ -343,12 +343,37 @@ try {
 		assert.equal(await page.getByRole("button", { name: "Godkänn och gallra" }).count(), 0);
 	});
 
+	await check("a record is held and released by the keyboard", async () => {
+		await page.goto(base + "/archive");
+		await page.locator(".records tbody a").first().click();
+		const place = page.locator("summary", { hasText: "Sätt gallringsstopp" });
+		await place.focus();
+		await page.keyboard.press("Enter");
+		await page.keyboard.press("Tab");
+		assert.equal(await page.evaluate(() => document.activeElement.id), "h-reason");
+		await page.keyboard.type("begäran om utlämnande");
+		await page.keyboard.press("Tab");
+		await page.keyboard.type("RS 2026-0007");
+		await page.keyboard.press("Enter");
+		await page.getByText("Handlingen har gallringsstopp").waitFor();
+		await page.goto(base + "/archive");
+		await page.getByRole("link", { name: "Till gallringsstoppen" }).click();
+		await page.getByRole("cell", { name: "RS 2026-0007" }).waitFor();
+		await page.locator("tbody a").first().click();
+		await page.locator("summary", { hasText: "Häv gallringsstoppet" }).click();
+		await page.getByLabel("Skäl").fill("handlingen är utlämnad");
+		await page.getByRole("button", { name: "Häv gallringsstoppet" }).click();
+		await page.getByText("Handlingen har inget gallringsstopp").waitFor();
+		await page.goto(base + "/archive/holds");
+		await page.getByText("Inga handlingar har gallringsstopp").waitFor();
+	});
+
 	await check("every page passes axe, in light and dark, and fits 320 px", async () => {
 		const someone = await page.goto(base + "/bot-hidden").then(() => page.locator(".thread .this .by a").getAttribute("href"));
 		const comment = (await page.locator("article.case").getAttribute("data-case"));
 		await page.goto(base + "/archive");
 		const record = await page.locator(".records tbody a").first().getAttribute("href");
-		const paths = ["/queue", "/bot-hidden", "/questions", `/case/${comment}`, someone, "/archive", record, "/archive/verify", "/archive/disposal", "/archive/disposal/1", "/figures", "/channels",
+		const paths = ["/queue", "/bot-hidden", "/questions", `/case/${comment}`, someone, "/archive", record, "/archive/verify", "/archive/holds", "/archive/disposal", "/archive/disposal/1", "/figures", "/channels",
 			"/templates", "/templates/tack", `/case/${comment}/reply`,
 			"/rules", "/accounts", "/help", "/nowhere"];
 		const found = [];
