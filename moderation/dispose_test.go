@@ -53,6 +53,19 @@ func TestDisposal(t *testing.T) {
 	if err := d.archive.Hold(ctx, d.of("c6").Record, archive.Hold{On: true, Reason: "polisanmäld", By: "rut"}); err != nil {
 		t.Fatal(err)
 	}
+	holds := func() (reasons []string) {
+		found, err := d.archive.Holds(ctx, 0, 10)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, h := range found {
+			reasons = append(reasons, h.Ref.Comment+" "+h.Reason)
+		}
+		return reasons
+	}
+	if got := holds(); !slices.Equal(got, []string{"c6 polisanmäld", "c2 begäran 2026/7"}) {
+		t.Errorf("held: %q", got)
+	}
 	again := d.write("c1", "Bo", "Du är en jävla idiot, kanelbulle")
 	record, decision := d.of("c1").Record, d.under("removed", "brief")
 	var announced []archive.Disposal
@@ -102,8 +115,11 @@ func TestDisposal(t *testing.T) {
 	}
 	// What its author writes anew is a new comment; a hold that ended keeps nothing.
 	d.tell(d.edit("c5", insult+" prinsesstårta"))
-	if err := d.archive.Hold(ctx, held, archive.Hold{By: "rut"}); err != nil {
-		t.Fatal(err)
+	if n, err := d.archive.HoldAll(ctx, []string{held, d.of("c5").Record}, archive.Hold{By: "rut"}); err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if got := holds(); !slices.Equal(got, []string{"c6 polisanmäld"}) {
+		t.Errorf("held: %q", got)
 	}
 	if sum, err := disposer.Dispose(ctx, decision); err != nil || sum.Comments != 1 || d.kept("prinsesstårta") == 0 {
 		t.Errorf("%+v %v", sum, err)
