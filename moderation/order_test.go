@@ -77,6 +77,24 @@ func TestAnEditIsDeliveredTwiceAroundAnother(t *testing.T) {
 	}
 }
 
+// A colleague hid a comment and showed it again; told of the first alone, we hide what it says since. What is then told of the second is late.
+func TestShownBeforeWeHidItAndToldOfAfterwards(t *testing.T) {
+	d := sit(t)
+	d.tell(d.write("c1", "Anna", fine))
+	d.tell(d.shown("c1", platforms.Hidden))
+	d.platform.hook(throttled("fetch", d.clock.now().Add(time.Hour)), nil)
+	d.receive(d.edit("c1", insult))
+	d.eventually("the hide waits", func() bool { return len(d.waiting()) == 1 })
+	shown := d.shown("c1", platforms.Restored)
+	d.platform.hook(nil, nil)
+	d.clock.move(2 * time.Hour)
+	d.settle()
+	d.tell(shown)
+	if k := d.of("c1"); k.State != moderation.Hidden || !d.platform.hidden("c1") {
+		t.Errorf("hidden on the platform %v, and %s in the books", d.platform.hidden("c1"), k.State)
+	}
+}
+
 // What to do with the author of words that were to be hidden is asked no more when the words are gone, and what stands instead is seen.
 func TestNobodyAsksAboutTheAuthorOfWordsThatAreGone(t *testing.T) {
 	d := sit(t)

@@ -581,6 +581,12 @@ func (w *walk) finish(j job, o outcome, was string) error {
 
 // answered writes what the platform answered into the comment's row, its history and its record.
 func (w *walk) answered(c *comment, j job, o outcome) error {
+	if o.state != "" && o.state == c.state {
+		c.stateAt = w.now // what is told later, and was before this, is known to be late
+		if err := w.save(c); err != nil {
+			return err
+		}
+	}
 	if o.state != "" && c.state != o.state && c.state != Deleted {
 		c.state, c.stateAt, c.stateBy = o.state, w.now, "takhojd"
 		if o.state == Removed {
