@@ -74,6 +74,8 @@ type session struct {
 	waits   bool
 	// inserting is how the engine inserts into each table.
 	inserting map[*Table]any
+	// bound is where SQLite's arguments stand while a row is inserted, row after row.
+	bound []driver.NamedValue
 	// sent counts how often something was sent to the database.
 	sent int
 	// pipeline is there where several things may be asked at a time: on PostgreSQL, for the writer.

@@ -191,10 +191,15 @@ func (f *sqliteFile) insert(ctx context.Context, s *session, into *Table, rows [
 			s.inserting[into] = prepared
 			stmt = prepared.(driver.StmtExecContext)
 		}
-		args := make([]driver.NamedValue, len(into.columns))
-		for i := range args {
-			args[i].Ordinal = i + 1
+		for len(s.bound) < len(into.columns) {
+			s.bound = append(s.bound, driver.NamedValue{Ordinal: len(s.bound) + 1})
 		}
+		args := s.bound[:len(into.columns)]
+		defer func() {
+			for i := range args {
+				args[i].Value = nil // nobody's words are kept
+			}
+		}()
 		for _, r := range rows {
 			values := r.get()
 			if len(values) != len(args) {
