@@ -262,6 +262,7 @@ func (unread) CatchUp(context.Context, time.Time, func(context.Context, []platfo
 // underLoad is a webhook on a database of its own; on PostgreSQL, where TAKHOJD_TEST_REDIS says where one is, with Redis Streams beside it.
 func underLoad(b *testing.B, comments map[string]platforms.Comment) (http.Handler, *store.DB) {
 	b.Helper()
+	moderation.CollectSeldom() // as serve does
 	db, err := store.Open(context.Background(), storetest.Where(b, b.TempDir()))
 	if err != nil {
 		b.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"takhojd/moderation"
 	"takhojd/platforms"
 )
 
@@ -24,6 +25,7 @@ func serveCommand() *cobra.Command {
 			"it is checked, what is under way is finished, and serving begins anew by it. One that does not hold leaves the running one in place.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			moderation.CollectSeldom()
 			for {
 				again, err := serve(c.Context(), path, role, c.ErrOrStderr())
 				if err != nil || !again {
