@@ -413,6 +413,7 @@ func (p *Policy) compileRules(v *vocabulary) error {
 		if err := p.compileRule(v, p.bullets[Disinformation], r); err != nil {
 			return fmt.Errorf("claim %s: %w", c.ID, err)
 		}
+		p.rules[len(p.rules)-1].known = true
 	}
 	return nil
 }

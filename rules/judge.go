@@ -64,6 +64,7 @@ type compiled struct {
 	spare  choice // of unless
 	times  int
 	weigh  weights
+	known  bool // it finds a claim of the register
 }
 
 // try is a pattern to try: which of a rule's it is. For a route's, rule is noRule, and find the route.

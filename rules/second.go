@@ -219,7 +219,7 @@ var spared = Words{
 
 // secondThought lets a comment stand where nothing but patterns of words would have it flagged, under bullets for which the policy says how
 // likely a violation must then be, and the second reader thinks it less likely. The findings stay, and say so. What is escalated or clear is
-// never spared, nor what a detector found, a picture or a repetition: among many harmless words the reader overlooks a few.
+// never spared, nor what resembles a known false claim, what a detector found, a picture or a repetition: among many harmless words the reader overlooks a few.
 func (w *weighing) secondThought(byPatterns int) {
 	r := &w.p.second
 	if w.action != Flag || w.escalate || r.model == nil || w.shadowed() || len(w.findings) > byPatterns {
@@ -227,7 +227,8 @@ func (w *weighing) secondThought(byPatterns int) {
 	}
 	for i := range w.findings {
 		f := &w.findings[i]
-		if f.Action == Flag && (f.Score >= w.reasons[i].rule.cat.Thresholds.Clear || w.closely() >= r.spares[f.Category]) {
+		rule := w.reasons[i].rule
+		if f.Action == Flag && (f.Score >= rule.cat.Thresholds.Clear || rule.known || w.closely() >= r.spares[f.Category]) {
 			return
 		}
 	}

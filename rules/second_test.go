@@ -220,6 +220,7 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 	const insult = "Du är en jävla idiot"
 	const mild, contact, threat = "Vilka clowner som styr den här regionen", "Vilka clowner som styr, mitt nummer är 070-174 06 12", "Krossa varenda biljettspärr"
+	const known = "Beslutet togs bakom stängda dörrar"
 	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
 	for name, c := range map[string]struct {
 		text   string
@@ -234,6 +235,7 @@ func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 		"detected":          {text: contact, spares: map[Category]float64{"insult": 0.9999, "personal-data": 0.9999}, action: Flag},
 		"clear, lowered":    {text: insult, spares: map[Category]float64{"insult": 0.9999, "profanity": 0.9999}, action: Flag},
 		"a threat, lowered": {text: threat, spares: map[Category]float64{"threat": 0.9999, "incitement": 0.9999}, action: Flag},
+		"a known claim":     {text: known, spares: map[Category]float64{"disinformation": 0.9999}, action: Flag},
 		"said once before":  {text: mild, facts: Facts{SameByAuthor: 1}, spares: map[Category]float64{"insult": 0.9999, "spam": 0.9999}, action: Flag},
 	} {
 		p := *mustDefault(t)
