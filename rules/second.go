@@ -243,16 +243,20 @@ func (w *weighing) secondThought(byPatterns int) {
 // glance is the likelihood by the quick reading under which the closer one is not asked for: it flags next to nothing there.
 const glance = 0.5
 
+// insists is the likelihood from which it flags although a rule matched and context made that nothing. Chosen on writers f, g, h, i and aa when it
+// had not read them: of 2,500 comments 11 violations more are flagged, and none of 1,002 lawful.
+const insists = 0.97
+
 // secondOpinion lets the second reader speak where the rules have nothing to say. It never hides.
-// It is not asked where a rule matched and context made it nothing ("du är ingen idiot"): the rules know better there. From
+// Where a rule matched and context made it nothing ("du är ingen idiot") the rules know better, unless it is all but sure. From
 // where it flags the policy says by bullet, and for any other the model.
 func (w *weighing) secondOpinion() {
 	r := &w.p.second
-	if r.model == nil || len(w.findings) > 0 || w.cleared || w.s.lattice.n == 0 || w.likelihood() < glance {
+	if r.model == nil || len(w.findings) > 0 || w.s.lattice.n == 0 || w.likelihood() < glance {
 		return
 	}
 	closer := w.closely()
-	if closer < r.least {
+	if closer < r.least || w.cleared && closer < insists {
 		return
 	}
 	guess, _ := r.model.Category(w.features(), w.classes())

@@ -145,7 +145,7 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"{category: insult, likely: 1.6}", "{category: insult}", "{category: rudeness, likely: 0.6}"} {
-		if err := change("{category: insult, likely: 0.6}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
+		if err := change("{category: insult, likely: 0.55}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
 			t.Errorf("%q: %v; want a refusal that names it", line, err)
 		}
 	}
@@ -194,7 +194,7 @@ func TestTwoKeysToHideAnOpinion(t *testing.T) {
 		p.second.key = key
 		return &p
 	}
-	const insult, identity, threat, crime = "Du är en jävla idiot", "Hennes personnummer är 470612-9824", "Jag ska döda dig", "Skjut politikerna"
+	const insult, identity, threat, crime = "Du är en jävla idiot", "Hennes personnummer är 470612-9824", "Jag ska döda dig", "Krossa varenda biljettspärr"
 	for _, c := range []struct {
 		text string
 		key  float64

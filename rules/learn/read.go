@@ -15,7 +15,7 @@ import (
 
 // ReadComments reads our own labelled comments: the files *.jsonl in a folder, a comment a line. Files with "-held-" in their name
 // are held back for measuring, and not read. Comments whose violation is not in their words – a repetition, a picture, a link – are
-// left out. The first letter of a file's name says who wrote it.
+// left out. The letters that a file's name begins with say who wrote it: p of p-abuse-01, u of u4-01.
 func ReadComments(dir string) ([]Example, error) {
 	names, err := filepath.Glob(filepath.Join(dir, "*.jsonl"))
 	if err != nil || len(names) == 0 {
@@ -28,7 +28,7 @@ func ReadComments(dir string) ([]Example, error) {
 		}
 		err := eachLine(name, func(line string) error {
 			e, inWords, err := readComment(line)
-			e.Writer = filepath.Base(name)[:1]
+			e.Writer = writerOf(filepath.Base(name))
 			if err == nil && inWords {
 				all = append(all, e)
 			}
@@ -39,6 +39,11 @@ func ReadComments(dir string) ([]Example, error) {
 		}
 	}
 	return all, nil
+}
+
+func writerOf(file string) string {
+	end := strings.IndexFunc(file, func(r rune) bool { return r < 'a' || r > 'z' })
+	return file[:max(end, 0)]
 }
 
 // readComment reads one comment, and tells whether it is lawful or breaks the policy in words.

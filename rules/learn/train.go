@@ -77,6 +77,7 @@ const (
 	passes, closePasses, waryPasses = 6, 25, 10
 	rate                            = 0.1
 	folds                           = 5
+	writerFolds                     = 6
 )
 
 // Train fits a model to the examples, and sets its threshold by cross-validation. It is an error when there
@@ -362,9 +363,11 @@ func look(seen []seenExample, examples []Example, heads []string) {
 	for i := range seen {
 		s, e := &seen[i], &examples[i]
 		if len(writers) > 2 {
-			s.fold = int(place(e.Text) % uint64(len(writers)))
+			n := min(len(writers), writerFolds) // each fold costs a training, so some hold several writers
+			s.fold = int(place(e.Text) % uint64(n))
 			if e.Writer != "" {
-				s.fold, _ = slices.BinarySearch(writers, e.Writer)
+				at, _ := slices.BinarySearch(writers, e.Writer)
+				s.fold = at % n
 			}
 		}
 		s.heads = make([]float32, len(heads))
