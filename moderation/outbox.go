@@ -671,8 +671,9 @@ func (w *walk) mended(c *comment) error {
 }
 
 // cameThrough settles what was given up, and turns out to be as it was to be: an attempt was carried out, and its answer was lost with the process
-// that waited for it, or on its way. A colleague may have done it instead, where the platform told nobody; for that there is no sign.
-func (w *walk) cameThrough(c *comment, state State) (bool, error) {
+// that waited for it, or on its way. A colleague may have done it instead, where the platform told nobody; for that there is no sign. What was given up
+// before a time is not it; the zero time: whenever it was.
+func (w *walk) cameThrough(c *comment, state State, since time.Time) (bool, error) {
 	action := "hide"
 	if state == Standing {
 		action = "restore"
@@ -680,7 +681,7 @@ func (w *walk) cameThrough(c *comment, state State) (bool, error) {
 	var given []job
 	j := job{comment: c.id, channel: c.ref.Channel, action: action}
 	err := eachRow(w.tx, `UPDATE outbox SET state = 'done', result = 'already', settled_at = $4 WHERE comment = $1 AND action = $2 AND state = 'dead'
-		AND (action = 'restore' OR revision = $3) RETURNING id, record_id`, []any{c.id, action, c.revision, w.now}, func() { given = append(given, j) }, &j.id, &j.record)
+		AND (action = 'restore' OR revision = $3) AND settled_at >= $5 RETURNING id, record_id`, []any{c.id, action, c.revision, w.now, since}, func() { given = append(given, j) }, &j.id, &j.record)
 	if err != nil || len(given) == 0 {
 		return false, err
 	}
@@ -733,8 +734,12 @@ func (w *walk) postpone(j job, o outcome) error {
 	if dead {
 		state = "dead"
 	}
-	r, err := w.tx.Exec(`UPDATE outbox SET state = $2, attempts = attempts + $3, not_before = $4, error = $5 WHERE id = $1 AND state = 'waiting'`,
-		j.id, state, counts, at, cause.Error())
+	var ended time.Time
+	if dead {
+		ended = w.now
+	}
+	r, err := w.tx.Exec(`UPDATE outbox SET state = $2, attempts = attempts + $3, not_before = $4, error = $5, settled_at = $6 WHERE id = $1 AND state = 'waiting'`,
+		j.id, state, counts, at, cause.Error(), ended)
 	if err != nil {
 		return err
 	}

@@ -382,7 +382,7 @@ func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) erro
 	if ours, err := w.underWay(c); err != nil || ours {
 		return err
 	}
-	if ours, err := w.cameThrough(c, state); err != nil || ours {
+	if ours, err := w.cameThrough(c, state, time.Time{}); err != nil || ours {
 		return err
 	}
 	return w.elsewhere(c, platforms.Event{Kind: kind, Comment: e.Comment, At: e.At, Via: e.Via}, received)
@@ -648,6 +648,9 @@ func (w *walk) shown(c *comment, e platforms.Event, received time.Time) error {
 	}
 	if e.At.Truncate(time.Second).Before(c.stateAt.Truncate(time.Second)) {
 		return nil // told late: something else has happened since
+	}
+	if ours, err := w.cameThrough(c, want, e.At.Add(-clocks)); err != nil || ours {
+		return err
 	}
 	return w.elsewhere(c, e, received)
 }

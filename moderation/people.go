@@ -698,7 +698,7 @@ func (m *Moderator) DeadLetters(ctx context.Context) ([]DeadLetter, error) {
 // Retry lets a dead letter be tried again.
 func (m *Moderator) Retry(ctx context.Context, box string, id int64, by string) error {
 	return m.update(ctx, func(w *walk) error {
-		statement := `UPDATE outbox SET state = 'waiting', attempts = 0, not_before = 0 WHERE id = $1 AND state = 'dead'`
+		statement := `UPDATE outbox SET state = 'waiting', attempts = 0, not_before = 0, settled_at = 0 WHERE id = $1 AND state = 'dead'`
 		switch box {
 		case "outbox":
 		case "inbox":

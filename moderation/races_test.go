@@ -283,6 +283,28 @@ func TestAJobThatIsGivenUpLeavesTheCommentToBeRead(t *testing.T) {
 	}
 }
 
+// So is what the platform tells of a hide that was carried out when we have given it up; what a colleague does later is the colleague's.
+func TestAHideIsToldOfWhenItIsGivenUp(t *testing.T) {
+	for name, later := range map[string]time.Duration{"at once": 0, "by a colleague, a minute later": time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			d := sit(t)
+			d.platform.hook(func(call, _ string) error {
+				if call == "fetch" {
+					return platforms.ErrNotPermitted
+				}
+				return nil
+			}, nil)
+			d.tell(d.write("c1", "Bo", insult))
+			d.clock.move(later)
+			d.tell(d.shown("c1", platforms.Hidden))
+			want := map[bool]string{true: "takhojd", false: "platform"}[later == 0]
+			if k := d.of("c1"); k.State != moderation.Hidden || k.StateBy != want || k.Flag != nil {
+				t.Errorf("%s by %s, with a flag %v", k.State, k.StateBy, k.Flag != nil)
+			}
+		})
+	}
+}
+
 func TestUndoneWhileItIsDone(t *testing.T) {
 	ctx := context.Background()
 	t.Run("a restore", func(t *testing.T) {
