@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +24,13 @@ type postgres struct {
 	schema  string
 	// written is how many rows the writer has written, counted how often the tables were counted anew. Only the writer's goroutine uses them.
 	written, counted int
+	// beside is where the tables are counted while the writer goes on, counting the one count that may be under way.
+	beside   *sql.DB
+	counting struct {
+		under atomic.Bool
+		ended sync.WaitGroup
+		stop  context.CancelFunc // nil: nothing was counted yet
+	}
 }
 
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
@@ -59,6 +68,7 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
 	read = stdlib.OpenDB(*reading)
+	p.beside = read
 	// Since the writer asks the same again and again, none of it is planned anew: of a list PostgreSQL expects ten values, and for one would
 	// plan each time.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
@@ -119,15 +129,23 @@ var countAgain = []int{400, 2_000, 10_000, 50_000, 250_000, 1_250_000}
 
 const counting = "ANALYZE comments, revisions, history, decisions, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
 
-// committed counts what the writer has done.
-func (p *postgres) committed(ctx context.Context, writer *sql.Conn, written int) {
+// committed counts what the writer has done. Nobody waits while the tables are counted, which takes as long as some hundred comments do: that is
+// allowed on a connection that may otherwise only read, and holds up no writes. If it fails, or we die, the plans stay as they were.
+func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int) {
 	p.written += written
-	if p.counted < len(countAgain) && p.written >= countAgain[p.counted] {
-		for p.counted < len(countAgain) && p.written >= countAgain[p.counted] {
-			p.counted++
-		}
-		_, _ = writer.ExecContext(ctx, counting) // if it fails, the plans stay as they were
+	if p.counted == len(countAgain) || p.written < countAgain[p.counted] || !p.counting.under.CompareAndSwap(false, true) {
+		return
 	}
+	for p.counted < len(countAgain) && p.written >= countAgain[p.counted] {
+		p.counted++
+	}
+	ctx, stop := context.WithCancel(ctx)
+	p.counting.stop = stop
+	p.counting.ended.Go(func() {
+		defer p.counting.under.Store(false)
+		defer stop()
+		_, _ = p.beside.ExecContext(ctx, counting)
+	})
 }
 
 func (p *postgres) places(query string) (string, []int) { return query, nil }
@@ -280,4 +298,10 @@ func (p *postgres) scrub(ctx context.Context) (err error) {
 	return err
 }
 
-func (p *postgres) closing(*sql.DB) {}
+// closing waits for nothing but the end of a count that is broken off.
+func (p *postgres) closing(*sql.DB) {
+	if p.counting.stop != nil {
+		p.counting.stop()
+		p.counting.ended.Wait()
+	}
+}

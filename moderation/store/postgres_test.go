@@ -205,3 +205,26 @@ func TestAddressesThatCannotBe(t *testing.T) {
 		}
 	}
 }
+
+// The tables are counted as they fill, beside those who write, so that nothing is planned as it was when they were empty.
+func TestTablesAreCountedAsTheyFill(t *testing.T) {
+	if !storetest.OnPostgreSQL() {
+		t.Skip("SQLite plans without counting")
+	}
+	db := storetest.Open(t)
+	for i := range 500 {
+		if err := db.Update(context.Background(), func(tx *store.Tx) error {
+			_, err := tx.Exec(`INSERT INTO comments (id, platform, channel, comment_id, received_at) VALUES ($1, 'facebook', 'c', $2, 1)`, i+1, fmt.Sprint(i))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deadline := time.Now().Add(30 * time.Second)
+	for howMany(t, db, `SELECT count(*) FROM pg_stats WHERE schemaname = current_schema() AND tablename = 'comments'`) == 0 {
+		if time.Now().After(deadline) {
+			t.Fatal("the table was not counted")
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
