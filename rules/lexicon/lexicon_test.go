@@ -64,6 +64,19 @@ func TestFound(t *testing.T) {
 	}
 }
 
+func TestFoundInOtherLanguagesAndLetters(t *testing.T) {
+	terms, innocent := lists(t, "broad4-abroad.words")
+	l, err := Compile(terms, innocent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"kurwa mać", "хуйня"} {
+		if forms, _ := find(l, want+"!"); !contains(forms, want) {
+			t.Errorf("%q: found %q", want, forms)
+		}
+	}
+}
+
 func TestSpared(t *testing.T) {
 	l := compiled(t)
 	for _, line := range cases(t, "spared.txt") {
