@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -250,6 +251,11 @@ func (w *world) retryDead() {
 		for _, d := range dead {
 			if d.Channel == w.channel.ID || d.Box == "inbox" {
 				w.must(w.m.Retry(context.Background(), d.Box, d.ID, "anna"), "retry")
+				for deed, done := range w.deeds { // whoever tries a report again wants it told, whatever was told meanwhile
+					if d.Action == "report" && strings.HasPrefix(deed, "report ") {
+						done.lost = done.times
+					}
+				}
 				return
 			}
 		}

@@ -226,10 +226,10 @@ type world struct {
 	processes int
 	calls     int // how often the platform was called
 	latest    int64
-	heard     map[int64]*echo // what was judged last of each comment
-	fallen    map[string]bool // the rules that people have overturned too often
-	asked     atomic.Int64    // how often the Moderator asked for the time
-	looked    int64           // how often it had when the books were last looked at
+	heard     map[int64]spoken // what was judged last of each comment
+	fallen    map[string]bool  // the rules that people have overturned too often
+	asked     atomic.Int64     // how often the Moderator asked for the time
+	looked    int64            // how often it had when the books were last looked at
 
 	weather     int
 	fuse        int // effects until the crash; -1: none
@@ -245,7 +245,7 @@ type world struct {
 
 func newWorld(t *rapid.T, name string, db *store.DB, a *archive.Archive, policies []*rules.Policy) *world {
 	w := &world{t: t, name: name, db: db, archive: a, policies: policies, clock: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), citizens: map[string]*citizen{},
-		deeds: map[string]*done{}, said: map[string]int{}, heard: map[int64]*echo{}, fuse: -1, first: -1}
+		deeds: map[string]*done{}, said: map[string]int{}, heard: map[int64]spoken{}, fuse: -1, first: -1}
 	w.channel = platforms.Channel{ID: "ch-" + name, Platform: platforms.Facebook, Account: "acc-" + name, Name: "Region", ResponseTarget: time.Hour,
 		HideQuota: 3 + w.pick("quota", 20)}
 	w.alone = w.pick("alone", 3) == 2

@@ -38,7 +38,7 @@ func (w *world) judged() {
 			if err := json.Unmarshal([]byte(verdict), &v); err != nil {
 				return err
 			}
-			said := &echo{comment: comment, author: author, mark: rules.FingerprintOf(text), at: store.FromTime(received)}
+			said := spoken{echo: echo{comment: comment, author: author, mark: rules.FingerprintOf(text), at: store.FromTime(received)}, edits: w.heard[comment].edits}
 			w.rightly(name, v, said, text, store.FromTime(at), now)
 		}
 		return rows.Err()
@@ -49,18 +49,24 @@ func (w *world) judged() {
 	w.heard = now
 }
 
+// spoken is what a comment says, and how often it had been edited by then.
+type spoken struct {
+	echo
+	edits int
+}
+
 // says is what each comment says now, and since when it counts as said.
-func (w *world) says() (now map[int64]*echo) {
-	now = map[int64]*echo{}
+func (w *world) says() (now map[int64]spoken) {
+	now = map[int64]spoken{}
 	err := w.db.View(context.Background(), func(tx *store.Tx) error {
-		var e echo
+		var s spoken
 		var text string
 		var received int64
-		return eachRow(tx, `SELECT id, author_id, text, received_at FROM comments WHERE channel = $1 AND own = 0`, []any{w.channel.ID}, func() {
-			x := e
-			x.mark, x.at = rules.FingerprintOf(text), store.FromTime(received)
-			now[x.comment] = &x
-		}, &e.comment, &e.author, &text, &received)
+		return eachRow(tx, `SELECT id, author_id, text, received_at, (SELECT count(*) FROM history WHERE comment = comments.id AND what = 'edited') FROM comments
+			WHERE channel = $1 AND own = 0`, []any{w.channel.ID}, func() {
+			s.mark, s.at = rules.FingerprintOf(text), store.FromTime(received)
+			now[s.comment] = s
+		}, &s.comment, &s.author, &text, &received, &s.edits)
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -69,7 +75,7 @@ func (w *world) says() (now map[int64]*echo) {
 }
 
 // rightly holds a verdict against what the policy finds in the words.
-func (w *world) rightly(name string, v rules.Verdict, said *echo, text string, at time.Time, now map[int64]*echo) {
+func (w *world) rightly(name string, v rules.Verdict, said spoken, text string, at time.Time, now map[int64]spoken) {
 	i := slices.IndexFunc(w.policies, func(p *rules.Policy) bool { return p.Version() == v.Policy })
 	if i < 0 {
 		w.t.Fatalf("%s: judged by no policy", name)
@@ -104,13 +110,13 @@ func found(v rules.Verdict) (all []string) {
 	return all
 }
 
-// facts is what had been said before, since a time; what is said now counts for those after it. It can't be told where another comment was edited
-// back since the last look, before this was said or after.
-func (w *world) facts(said *echo, since time.Time, now map[int64]*echo) (f rules.Facts, told bool) {
+// facts is what had been said before, since a time; what is said now counts for those after it. It can't be told where another comment was
+// same, or did, was edited since the last look, before this was said or after: it may have said something else in between.
+func (w *world) facts(said spoken, since time.Time, now map[int64]spoken) (f rules.Facts, told bool) {
 	told = true
 	for _, other := range w.heard {
 		near := said.mark.Near(other.mark)
-		if is := now[other.comment]; is != nil && near != said.mark.Near(is.mark) {
+		if is, known := now[other.comment]; known && is.edits != other.edits {
 			told = false
 		}
 		switch {
