@@ -145,7 +145,7 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 		}
 	}
 	for _, line := range []string{"{category: insult, likely: 1.6}", "{category: insult}", "{category: rudeness, likely: 0.6}"} {
-		if err := change("{category: insult, likely: 0.55}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
+		if err := change("{category: insult, likely: 0.4}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
 			t.Errorf("%q: %v; want a refusal that names it", line, err)
 		}
 	}
