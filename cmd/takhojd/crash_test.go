@@ -118,8 +118,6 @@ type scene struct {
 	webhook  string
 }
 
-type state = platformtest.State
-
 var noFaults = platformtest.Faults{}
 
 const sceneSecret = "a-secret-for-signing"
