@@ -21,8 +21,9 @@ const viaBackfill = "backfill"
 const viaReread = "reread"
 
 const (
-	// longestYield bounds how long one page of a full reading waits for what is to be hidden or shown: in a storm it goes on slowly.
-	longestYield = time.Minute
+	// longestYield bounds how long one page of a full reading waits for what is to be hidden or shown: what comes by it is to be judged, too, and a
+	// platform may be slow to hide.
+	longestYield = 5 * time.Second
 	// turnEvery is how often it is seen whether a page may be read.
 	turnEvery = 50 * time.Millisecond
 )
