@@ -54,7 +54,7 @@ var leftOut = func() map[uint64]bool {
 	return set
 }()
 
-// The hash of words to leave out, which is not [text.Hash]: stored fingerprints were made by it, and it leaves out a word of many the same
+// The hash of words to leave out, which is not [text.Hash]: what comments say exactly is stored by it (Exact), and it leaves out a word of many the same
 // syllables too.
 const hashSeed = 14695981039346656037
 
@@ -101,7 +101,7 @@ func mix(x uint64) uint64 {
 }
 
 // FingerprintOf takes a text's fingerprint. It is the zero value for a text that is too short to compare. The same text has the same
-// fingerprint in every version of Takhöjd that does not say otherwise: fingerprints are stored.
+// fingerprint in every version of Takhöjd that does not say otherwise: Exact is stored, where two have said the same.
 func FingerprintOf(s string) Fingerprint {
 	p := printers.Get().(*printer)
 	defer printers.Put(p)
