@@ -227,12 +227,7 @@ func TestATokenThatIsDeadOrEnds(t *testing.T) {
 
 func TestDeadLettersAndLateFlags(t *testing.T) {
 	d, _, n := watched(t)
-	d.platform.hook(func(call, _ string) error {
-		if call == "hide" {
-			return platforms.ErrNotPermitted
-		}
-		return nil
-	}, nil)
+	d.platform.hook(refuses("hide", platforms.ErrNotPermitted), nil)
 	d.tell(d.write("c1", "Bo", insult))
 	d.alerted("dead")
 	d.clock.move(2 * time.Hour)

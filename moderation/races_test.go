@@ -11,14 +11,19 @@ import (
 	"takhojd/platforms"
 )
 
-// throttled makes the platform refuse a call, as one does that wants to be left in peace for a while.
-func throttled(call string, until time.Time) func(string, string) error {
+// refuses makes the platform refuse a call.
+func refuses(call string, err error) func(string, string) error {
 	return func(name, _ string) error {
 		if name == call {
-			return &platforms.RetryAfterError{At: until, Err: errors.New("throttled")}
+			return err
 		}
 		return nil
 	}
+}
+
+// throttled makes the platform refuse a call, as one does that wants to be left in peace for a while.
+func throttled(call string, until time.Time) func(string, string) error {
+	return refuses(call, &platforms.RetryAfterError{At: until, Err: errors.New("throttled")})
 }
 
 // resolve makes anna's decision on a comment, whether it has a flag or not.
@@ -106,12 +111,7 @@ func TestWhatAPersonLetsStandIsNotHiddenLater(t *testing.T) {
 	})
 	t.Run("when the hide was a dead letter", func(t *testing.T) {
 		d := sit(t)
-		d.platform.hook(func(name, _ string) error {
-			if name == "hide" {
-				return platforms.ErrNotPermitted
-			}
-			return nil
-		}, nil)
+		d.platform.hook(refuses("hide", platforms.ErrNotPermitted), nil)
 		d.tell(d.write("c1", "Bo", insult))
 		d.decide(d.of("c1"), moderation.Allow)
 		d.platform.hook(nil, nil)
@@ -288,12 +288,7 @@ func TestAHideIsToldOfWhenItIsGivenUp(t *testing.T) {
 	for name, later := range map[string]time.Duration{"at once": 0, "by a colleague, a minute later": time.Minute} {
 		t.Run(name, func(t *testing.T) {
 			d := sit(t)
-			d.platform.hook(func(call, _ string) error {
-				if call == "fetch" {
-					return platforms.ErrNotPermitted
-				}
-				return nil
-			}, nil)
+			d.platform.hook(refuses("fetch", platforms.ErrNotPermitted), nil)
 			d.tell(d.write("c1", "Bo", insult))
 			d.clock.move(later)
 			d.tell(d.shown("c1", platforms.Hidden))

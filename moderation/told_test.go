@@ -10,12 +10,7 @@ import (
 // TestTakenAsTold: what we were told, but may not read again, is judged and kept as it was told. What we know too little of is not.
 func TestTakenAsTold(t *testing.T) {
 	d := sit(t)
-	d.platform.hook(func(call, _ string) error {
-		if call == "fetch" {
-			return platforms.ErrNotPermitted
-		}
-		return nil
-	}, nil)
+	d.platform.hook(refuses("fetch", platforms.ErrNotPermitted), nil)
 	told, untold := d.write("c1", "Anna", fine), d.write("c2", "Bo", "")
 	d.remove("c1") // so that reading the channel in full does not find them
 	d.remove("c2")
