@@ -335,9 +335,11 @@ try {
 	await check("a disposal is proposed, and another must approve it", async () => {
 		await page.goto(base + "/archive");
 		await page.getByRole("link", { name: "Till gallringen" }).click();
+		const list = page.getByRole("button", { name: "Gör en lista" });
+		await list.waitFor(); // all() waits for nothing: on the page before, there is no box to tick
 		for (const box of await page.locator("input[name=class]").all()) await box.check();
 		await page.locator("input[name=before]").fill("2020-01-01");
-		await page.getByRole("button", { name: "Gör en lista" }).click();
+		await list.click();
 		await page.locator("#disposal strong", { hasText: "Väntar på godkännande" }).waitFor();
 		await page.getByText("Det finns inget att gallra").waitFor();
 		assert.equal(await page.getByRole("button", { name: "Godkänn och gallra" }).count(), 0);
