@@ -157,6 +157,7 @@ type growth struct {
 	hashes map[int64]tlog.Hash
 	// asked is true when last, the last leaf, was asked for; guessed are hashes that were asked for with it.
 	asked   bool
+	heard   bool // it was answered
 	last    sql.NullInt64
 	guessed map[int64]tlog.Hash
 }
@@ -171,14 +172,15 @@ const mostGrown = 4096
 func growing(tx *store.Tx) (*growth, error) {
 	g := store.Kept[growth](tx, growthKey{})
 	if g.begun {
-		if len(g.hashes) < mostGrown {
-			return g, nil
+		if len(g.hashes) >= mostGrown {
+			g.prune()
 		}
-		*g = growth{}
+		return g, nil
 	}
-	g.askLast(tx)
-	if err := tx.Answers(); err != nil {
-		return nil, fmt.Errorf("archive: size of the log: %w", err)
+	if g.askLast(tx); !g.heard {
+		if err := tx.Answers(); err != nil {
+			return nil, fmt.Errorf("archive: size of the log: %w", err)
+		}
 	}
 	g.hashes = map[int64]tlog.Hash{}
 	if g.guessed != nil {
@@ -212,8 +214,22 @@ func (r gathering) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 func (g *growth) askLast(tx *store.Tx) {
 	if !g.asked {
 		g.asked = true
-		tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error { return scan(&g.last) })
+		tx.Ask(`SELECT max(leaf) FROM archive_entries`, nil, func(scan func(...any) error) error {
+			g.heard = true
+			return scan(&g.last)
+		})
 	}
+}
+
+// prune drops the hashes that the log does not grow from any more.
+func (g *growth) prune() {
+	hashes := map[int64]tlog.Hash{}
+	for _, index := range edgeOf(g.size) {
+		if h, known := g.hashes[index]; known {
+			hashes[index] = h
+		}
+	}
+	g.hashes = hashes
 }
 
 // Ready asks what [Archive.Append] has to know of the log (see [store.Tx.Ask]), for callers that will have rows waiting by then. The hashes are

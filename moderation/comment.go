@@ -1,6 +1,7 @@
 package moderation
 
 import (
+	"cmp"
 	"database/sql"
 	"encoding/json"
 	"errors"
@@ -225,7 +226,10 @@ func (w *walk) note(c *comment, at time.Time, what, by, detail string) {
 // knowPost makes sure that we know, or will soon know, the post that the comment stands under.
 func (w *walk) knowPost(c *comment) error {
 	key := postKey(c.ref.Channel, c.post)
-	if c.post == "" || w.posts[key] != nil || w.knownPosts()[key] {
+	if c.post == "" || w.posts[key] != nil {
+		return nil
+	}
+	if _, known := w.knownPosts()[key]; known {
 		return nil
 	}
 	r, err := w.tx.Exec(`INSERT INTO posts (platform, channel, post_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
@@ -237,14 +241,15 @@ func (w *walk) knowPost(c *comment) error {
 	if err != nil {
 		return err
 	}
-	w.knownPosts()[key] = true
 	if n == 0 {
+		w.knownPosts()[key] = nil
 		return nil
 	}
+	p := &knownPost{}
 	if w.posts == nil {
 		w.posts = map[string]*knownPost{}
 	}
-	w.posts[key] = &knownPost{}
+	w.posts[key], w.knownPosts()[key] = p, p
 	w.outbox = true
 	_, err = w.tx.Exec(`INSERT INTO outbox (channel, action, argument, created_at) VALUES ($1, 'post', $2, $3)`, c.ref.Channel, c.post, w.now)
 	return err
@@ -255,11 +260,11 @@ const mostKnown = 1024
 
 type knownPostsKey struct{}
 
-// knownPosts are some of the posts that have a row, by postKey, until somebody writes to one.
-func (w *walk) knownPosts() map[string]bool {
-	known := store.Kept[map[string]bool](w.tx, knownPostsKey{}, "posts")
+// knownPosts are some of the posts that have a row, by postKey, until somebody writes to one; nil: of which nothing else is known.
+func (w *walk) knownPosts() map[string]*knownPost {
+	known := store.Kept[map[string]*knownPost](w.tx, knownPostsKey{}, "posts")
 	if *known == nil || len(*known) >= mostKnown {
-		*known = map[string]bool{}
+		*known = map[string]*knownPost{}
 	}
 	return *known
 }
@@ -272,7 +277,8 @@ func (w *walk) surroundings(c *comment, r *archive.Record) error {
 		}
 		return err
 	}
-	if p := w.posts[postKey(c.ref.Channel, c.post)]; p != nil {
+	key := postKey(c.ref.Channel, c.post)
+	if p := cmp.Or(w.posts[key], w.knownPosts()[key]); p != nil {
 		r.Post.Text = p.text
 	} else if err := optional(w.tx.QueryRow(`SELECT text FROM posts WHERE platform = $1 AND channel = $2 AND post_id = $3`,
 		string(c.ref.Platform), c.ref.Channel, c.post).Scan(&r.Post.Text)); err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"takhojd/moderation/inbox"
+	"takhojd/moderation/store"
 	"takhojd/platforms"
 )
 
@@ -166,7 +167,7 @@ func (w *walk) first(entries []inbox.Entry) (first func() error) {
 	}
 	return func() error {
 		if waits {
-			return errByInbox
+			return store.Final(errByInbox)
 		}
 		return nil
 	}

@@ -195,3 +195,41 @@ func TestWhatWasSaidIsRemembered(t *testing.T) {
 		t.Error("what was said a month ago counts as said lately")
 	}
 }
+
+// TestToldOnceMore: a process that has just started takes what it is told for new, where it is delivered once more with what is; the books know better.
+func TestToldOnceMore(t *testing.T) {
+	d := sit(t)
+	d.running()
+	const before = 4
+	var old []platforms.Event
+	for i := range before {
+		old = append(old, d.write(fmt.Sprint("old-", i), "Anna", insult))
+		if err := d.Receive(context.Background(), old[i:]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.settle()
+	records := d.records()
+	d.stop()
+	d.start()
+	d.running()
+	for i, e := range old {
+		fresh := d.write(fmt.Sprint("fresh-", i), "Bo", unlike(100+i))
+		if err := d.Receive(context.Background(), []platforms.Event{fresh, e}); err != nil {
+			t.Fatal(err)
+		}
+		if n := d.decided(fresh.Comment.Ref.Comment); n != 1 {
+			t.Errorf("what is new was decided %d times", n)
+		}
+	}
+	for i := range old {
+		if n := d.decided(fmt.Sprint("old-", i)); n != 1 {
+			t.Errorf("what was known is decided %d times", n)
+		}
+	}
+	d.settle()
+	if n := d.records(); n != records {
+		t.Errorf("%d records, %d before it was told once more", n, records)
+	}
+	d.verify()
+}

@@ -57,13 +57,18 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 	}
 	if mark == (rules.Fingerprint{}) {
 		w.repeat(c, 0)
-		w.m.lately.unsay(c.ref.Channel, c.id)
+		if h, said := w.m.lately.unsay(c.ref.Channel, c.id); said != nil {
+			w.sayings = append(w.sayings, saying{in: h, before: said})
+		}
 		return f, nil
 	}
 	since := w.now.Add(-policy.RepeatWindow())
-	heard, err := w.m.lately.on(w.tx, c.ref.Channel, since)
+	heard, read, err := w.m.lately.on(w.tx, c.ref.Channel, since)
 	if err != nil {
 		return f, err
+	}
+	if read {
+		w.readAnew = append(w.readAnew, c.ref.Channel)
 	}
 	// It was said when we received it: an edit does not make it newer.
 	e := &echo{comment: c.id, author: c.author.ID, mark: mark, bands: mark.Bands(), at: store.FromTime(store.Time(c.received))}
@@ -73,10 +78,12 @@ func (w *walk) facts(c *comment, policy *rules.Policy) (rules.Facts, error) {
 		exact, e.repeated = int64(mark.Exact), true
 		if !other.repeated {
 			other.repeated = true
+			w.repeatedNow = append(w.repeatedNow, other)
 			w.repeatLater(other.comment, exact)
 		}
 	}
 	w.repeat(c, exact)
+	w.sayings = append(w.sayings, saying{in: heard, now: e, before: heard.of[e.comment]})
 	heard.remember(e)
 	return f, nil
 }

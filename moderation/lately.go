@@ -160,8 +160,8 @@ func (m *echoes) forget(since time.Time) {
 // lately remembers what was said on the channels that are with this node, so that whoever judges a comment need not ask the database five
 // times what it is like. It is made of the comments' own words, which are read when a channel comes to this node. If we die, nothing is lost.
 //
-// What is remembered is what the writer has written: it alone looks, and when it takes back what it wrote the channel is forgotten, and
-// read anew.
+// What is remembered is what the writer has written: it alone looks, and when it takes back what it wrote, that is taken back, too; where nobody
+// knows what is kept of it the channel is forgotten, and read anew.
 type lately struct {
 	mu       sync.Mutex
 	channels map[string]*heard
@@ -193,33 +193,68 @@ func (l *lately) forget(channel string) {
 	delete(l.channels, channel)
 }
 
-// unsay forgets what a comment said: it says nothing that is compared now.
-func (l *lately) unsay(channel string, comment int64) {
+// unsay forgets what a comment said, and returns it: it says nothing that is compared now.
+func (l *lately) unsay(channel string, comment int64) (h *heard, said *echo) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if h := l.channels[channel]; h != nil && h.of[comment] != nil {
-		h.remove(h.of[comment])
+	if h = l.channels[channel]; h == nil || h.of[comment] == nil {
+		return nil, nil
 	}
+	said = h.of[comment]
+	h.remove(said)
+	return h, said
 }
 
-// on returns what was said on a channel since a time.
-func (l *lately) on(tx *store.Tx, channel string, since time.Time) (*heard, error) {
+// remembered is what a walk has changed of what is remembered, so that it can be taken back with what it wrote.
+type remembered struct {
+	sayings     []saying
+	repeatedNow []*echo
+	// readAnew are channels that were read in the walk's own transaction, with all that it had written.
+	readAnew []string
+}
+
+// saying is what a comment says now, and what it said before; nil: nothing.
+type saying struct {
+	in          *heard
+	now, before *echo
+}
+
+// unremember takes back what the walk has changed, the latest first.
+func (w *walk) unremember() {
+	for _, e := range w.repeatedNow {
+		e.repeated = false
+	}
+	for _, s := range slices.Backward(w.sayings) {
+		if s.now != nil {
+			s.in.remove(s.now)
+		}
+		if s.before != nil {
+			s.in.remember(s.before)
+		}
+	}
+	for _, channel := range w.readAnew {
+		w.m.lately.forget(channel)
+	}
+	w.remembered = remembered{}
+}
+
+// on returns what was said on a channel since a time, and whether that had to be read.
+func (l *lately) on(tx *store.Tx, channel string, since time.Time) (h *heard, read bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if h := l.channels[channel]; h != nil && h.term == l.terms[channel] && !since.Before(h.since) {
 		h.echoes.forget(since)
-		return h, nil
+		return h, false, nil
 	}
-	h, err := readHeard(tx, channel, since)
-	if err != nil {
-		return nil, fmt.Errorf("what was said lately: %w", err)
+	if h, err = readHeard(tx, channel, since); err != nil {
+		return nil, false, fmt.Errorf("what was said lately: %w", err)
 	}
 	h.term = l.terms[channel]
 	if l.channels == nil {
 		l.channels = map[string]*heard{}
 	}
 	l.channels[channel] = h
-	return h, nil
+	return h, true, nil
 }
 
 func readHeard(tx *store.Tx, channel string, since time.Time) (*heard, error) {

@@ -7,6 +7,7 @@ import (
 
 	"takhojd/moderation/store"
 	"takhojd/moderation/store/storetest"
+	"takhojd/rules"
 )
 
 // What another node has judged while it had the channel is known as soon as the channel is back.
@@ -18,7 +19,7 @@ func TestWhatIsRememberedEndsWithTheLease(t *testing.T) {
 		t.Helper()
 		if err := db.Update(context.Background(), func(tx *store.Tx) error {
 			l.under("c", term)
-			h, err := l.on(tx, "c", now.Add(-time.Hour))
+			h, _, err := l.on(tx, "c", now.Add(-time.Hour))
 			if err == nil {
 				found = len(h.of)
 			}
@@ -43,5 +44,36 @@ func TestWhatIsRememberedEndsWithTheLease(t *testing.T) {
 	}
 	if n := look(3); n != 1 {
 		t.Errorf("%d in the next term, of 1", n)
+	}
+}
+
+// What a walk has changed of what is remembered is taken back with what it wrote.
+func TestWhatIsTakenBackIsNotRemembered(t *testing.T) {
+	const one, another = "Bussen kommer aldrig i tid, och ingen svarar.", "Kom till loppisen i Folkets hus på lördag, fika och fynd"
+	now := time.Now()
+	says := func(comment int64, text string) *echo {
+		mark := rules.FingerprintOf(text)
+		return &echo{comment: comment, author: "a", mark: mark, bands: mark.Bands(), at: now}
+	}
+	h := &heard{}
+	h.remember(says(1, one))
+	h.remember(says(2, one))
+	first := h.of[1]
+	w := &walk{m: &Moderator{}}
+	say := func(e *echo) {
+		w.sayings = append(w.sayings, saying{in: h, now: e, before: h.of[e.comment]})
+		h.remember(e)
+	}
+	say(says(2, another)) // edited
+	say(says(3, one))     // new
+	say(says(3, another)) // and edited at once
+	first.repeated = true
+	w.repeatedNow = append(w.repeatedNow, first)
+	w.unremember()
+	if others, same := h.count(says(4, one), "b", now.Add(-time.Hour)); others != 0 || same != 2 || first.repeated {
+		t.Errorf("%d, %d; repeated: %v; want what was there before: 0, 2, false", others, same, first.repeated)
+	}
+	if _, n := h.count(says(4, another), "b", now.Add(-time.Hour)); n != 0 {
+		t.Errorf("%d times what was taken back", n)
 	}
 }

@@ -279,13 +279,16 @@ func (w *walk) fence(entries []inbox.Entry) (ours func() error) {
 	if l.alone() {
 		return func() error { return nil }
 	}
-	terms := map[string]int64{} // from 1; 0: another's
+	kept := store.Kept[map[string]int64](w.tx, termsKey{}, "leases") // those that were found to be ours
+	terms := map[string]int64{}                                      // from 1; 0: another's
 	for _, e := range entries {
 		name := e.Event.Comment.Ref.Channel
 		if _, asked := terms[name]; asked || w.m.channels[name].ID == "" {
 			continue
 		}
-		terms[name] = 0
+		if terms[name] = (*kept)[name]; terms[name] != 0 {
+			continue
+		}
 		w.tx.Ask(`SELECT term FROM leases WHERE name = $1 AND holder = $2`, []any{name, l.node}, func(scan func(...any) error) error {
 			var term int64
 			err := scan(&term)
@@ -302,10 +305,17 @@ func (w *walk) fence(entries []inbox.Entry) (ours func() error) {
 				return inbox.ErrElsewhere
 			}
 			w.m.lately.under(name, term)
+			if *kept == nil {
+				*kept = map[string]int64{}
+			}
+			(*kept)[name] = term
 		}
 		return nil
 	}
 }
+
+// termsKey is the key under which the terms of this node's leases are kept, for as long as nobody has written to a lease.
+type termsKey struct{}
 
 // drop ends what could not be renewed in time.
 func (l *leases) drop() {

@@ -106,6 +106,7 @@ type Moderator struct {
 	health   *health
 	alerts   *alerts
 	lately   lately
+	familiar *familiar
 	express  *express
 	settling *settling
 }
@@ -165,6 +166,7 @@ func New(cfg Config) (*Moderator, error) {
 	m.outbox = newDispatcher(m)
 	m.leases = newLeases(m)
 	m.express = newExpress(m)
+	m.familiar = newFamiliar()
 	m.settling = &settling{m: m}
 	return m, nil
 }

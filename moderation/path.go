@@ -65,26 +65,24 @@ func (m *Moderator) take(ctx context.Context, entries []inbox.Entry, ahead []*fo
 // takeUntold is take for callers who have somebody to answer first: nobody should wait for the log. tell is to be called once it returns no error.
 func (m *Moderator) takeUntold(ctx context.Context, entries []inbox.Entry, ahead []*foreseen) (tell func(), err error) {
 	var w walk
-	err = m.db.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
+	err = m.db.Attempt(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
+		tx.IfTakenBack(func() { w.unremember() })
 		err := w.takeAll(entries, ahead)
 		if err == nil {
 			err = tx.Flush()
 		}
-		if err != nil {
-			m.unheard(entries) // before anybody else judges in this group
-		}
 		return err
 	})
 	if err != nil {
-		m.unheard(entries)
+		m.unheard(entries) // it may have been committed all the same
 		m.noticed(err)
 		return nil, err
 	}
 	return w.tell, nil
 }
 
-// unheard forgets what was remembered of comments that were not kept.
+// unheard forgets what was remembered of comments of which nobody knows whether they were kept.
 func (m *Moderator) unheard(entries []inbox.Entry) {
 	for _, e := range entries {
 		m.lately.forget(e.Event.Comment.Ref.Channel)
@@ -98,7 +96,7 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 		conditions = append(conditions, w.first(entries))
 	}
 	w.ask(entries, ahead)
-	if err := w.tx.Answers(); err != nil {
+	if err := w.tx.Wait(); err != nil {
 		return fmt.Errorf("moderation: %w", err)
 	}
 	for _, holds := range conditions {
@@ -195,6 +193,7 @@ type walk struct {
 	together
 	// ahead is what was foreseen of the event that is being taken; nil: nothing.
 	ahead *foreseen
+	remembered
 }
 
 // tell does what may only be done after the commit: logs, metrics, listeners, waking the outbox.
@@ -228,6 +227,7 @@ func (w *walk) take(e platforms.Event, received time.Time) error {
 	if err != nil {
 		return err
 	}
+	w.m.familiar.note(ref)
 	switch e.Kind {
 	case platforms.Added, platforms.Edited:
 		return w.said(c, e, received)
@@ -361,7 +361,7 @@ func (w *walk) toldAgain(c *comment, e platforms.Event) (bool, error) {
 
 // reconcile takes a comment told again. A full reading also tells whether it is hidden, which webhooks may have missed.
 func (w *walk) reconcile(c *comment, e platforms.Event, received time.Time) error {
-	w.m.metrics.duplicates.Inc()
+	w.logs = append(w.logs, w.m.metrics.duplicates.Inc)
 	if e.At.After(c.revisedAt) {
 		c.revisedAt = e.At // edited away and back: what it said in between may be told later, and is known to be older
 		if err := w.save(c); err != nil {

@@ -122,8 +122,13 @@ func (m *Moderator) Release(ctx context.Context, flag int64, by string) error {
 
 // update runs fn in a transaction, and tells of what changed once it is committed.
 func (m *Moderator) update(ctx context.Context, fn func(*walk) error) error {
+	return m.updateBy(m.db.Update, ctx, fn)
+}
+
+// updateBy is update by [store.DB.Update] or [store.DB.Attempt].
+func (m *Moderator) updateBy(turn func(context.Context, func(*store.Tx) error) error, ctx context.Context, fn func(*walk) error) error {
 	var w walk
-	err := m.db.Update(ctx, func(tx *store.Tx) error {
+	err := turn(ctx, func(tx *store.Tx) error {
 		w = walk{m: m, tx: tx, now: m.now()}
 		if err := fn(&w); err != nil {
 			return err

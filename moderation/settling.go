@@ -65,7 +65,7 @@ func (s *settling) run() {
 
 // write writes all in one transaction; when that fails, each in one of its own, so that only one that can't be written is left.
 func (s *settling) write(all []*ended) {
-	err := s.m.update(context.Background(), func(w *walk) error { return w.settle(all) })
+	err := s.m.updateBy(s.m.db.Attempt, context.Background(), func(w *walk) error { return w.settle(all) })
 	for _, one := range all {
 		if err != nil && len(all) > 1 {
 			one.done <- s.m.update(context.Background(), func(w *walk) error { return w.settle([]*ended{one}) })

@@ -58,11 +58,15 @@ type numbers struct {
 
 type numbersKey struct{}
 
-// tally is a number that is written when it has changed.
+// tally is a number of a day that is written when it has changed. It is kept from walk to walk: nobody else counts.
 type tally struct {
+	day     string
 	n       int
 	changed bool
 }
+
+// tallyKey is a channel's.
+type tallyKey string
 
 func postKey(channel, post string) string { return channel + "\x00" + post }
 
@@ -79,11 +83,17 @@ func (w *walk) ask(entries []inbox.Entry, ahead []*foreseen) {
 	comments, posts, authors := wanted{}, wanted{}, wanted{}
 	for i, e := range entries {
 		c := e.Event.Comment
-		comments.add(c.Ref.Platform, c.Ref.Channel, c.Ref.Comment)
+		if express := i < len(ahead); express && w.new(e.Event) {
+			w.guess(c.Ref)
+		} else {
+			comments.add(c.Ref.Platform, c.Ref.Channel, c.Ref.Comment)
+		}
 		if e.Event.Kind != platforms.Added && e.Event.Kind != platforms.Edited {
 			continue
 		}
-		posts.add(c.Ref.Platform, c.Ref.Channel, c.Post)
+		if w.knownPosts()[postKey(c.Ref.Channel, c.Post)] == nil {
+			posts.add(c.Ref.Platform, c.Ref.Channel, c.Post)
+		}
 		if i < len(ahead) && ahead[i] != nil && Action(ahead[i].verdict.Action) == Hide {
 			authors.add(c.Ref.Platform, "", c.Author.ID)
 			w.askHides(c.Ref.Channel)
@@ -124,8 +134,24 @@ func (a wanted) each(f func(platform, channel string, ids []string)) {
 	}
 }
 
+// new tells whether a comment is most likely heard of for the first time, so that its key may say if that is not so: a platform tells of it as it comes.
+// What is told twice was most often told of lately.
+func (w *walk) new(e platforms.Event) bool {
+	return w.tx.Guess() && e.Kind == platforms.Added && e.Via == "webhook" && utf8.ValidString(e.Comment.Ref.Comment) && !w.m.familiar.lately(e.Comment.Ref)
+}
+
+// guess takes for granted that nothing is known of a comment.
+func (w *walk) guess(ref platforms.Ref) {
+	if w.fetched == nil {
+		w.fetched = map[platforms.Ref]*comment{}
+	}
+	w.fetched[ref] = nil
+}
+
 func (w *walk) fetch(comments wanted) {
-	w.fetched = map[platforms.Ref]*comment{}
+	if w.fetched == nil {
+		w.fetched = map[platforms.Ref]*comment{}
+	}
 	comments.each(func(platform, channel string, ids []string) {
 		for _, id := range ids {
 			w.fetched[platforms.Ref{Platform: platforms.Platform(platform), Channel: channel, Comment: id}] = nil
@@ -149,7 +175,7 @@ func (w *walk) fetchPosts(posts wanted) {
 				var id string
 				var p knownPost
 				err := scan(&id, &p.text)
-				w.posts[postKey(channel, id)] = &p
+				w.posts[postKey(channel, id)], w.knownPosts()[postKey(channel, id)] = &p, &p
 				return err
 			})
 	})
@@ -239,8 +265,12 @@ func (w *walk) askHides(channel string) (asked bool) {
 	if w.hides == nil {
 		w.hides = map[string]*tally{}
 	}
-	today := &tally{}
+	today := store.Kept[tally](w.tx, tallyKey(channel))
 	w.hides[channel] = today
+	if today.day == w.day() {
+		return false
+	}
+	*today = tally{day: w.day()}
 	w.tx.Ask(`SELECT coalesce(max(hides), 0) FROM quotas WHERE channel = $1 AND day = $2`, []any{channel, w.day()},
 		func(scan func(...any) error) error { return scan(&today.n) })
 	return true
@@ -260,14 +290,17 @@ func (w *walk) sum() {
 			continue
 		}
 		w.tx.Do(`INSERT INTO quotas (channel, day, hides) VALUES ($1, $2, $3) ON CONFLICT (channel, day) DO UPDATE SET hides = excluded.hides`,
-			channel, w.day(), today.n)
+			channel, today.day, today.n)
+		today.changed = false
 	}
 	clear(w.hides)
+	noneMatters := *w.noneMatters() // how often it hid makes none matter
 	for rule, n := range w.byRule {
 		w.tx.Do(`INSERT INTO rule_records (rule, hides) VALUES ($1, $2)
 			ON CONFLICT (rule) DO UPDATE SET hides = rule_records.hides + excluded.hides`, rule, n)
 	}
 	clear(w.byRule)
+	*w.noneMatters() = noneMatters
 	for comment, exact := range w.repeated {
 		w.tx.Do(`UPDATE comments SET repeated = $2 WHERE id = $1 AND repeated <> $2`, comment, exact)
 	}

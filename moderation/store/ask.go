@@ -59,6 +59,14 @@ func (tx *Tx) Answers() error {
 	return tx.failed
 }
 
+// Wait is Answers where something was asked of which the answer is read, and otherwise waits for nothing.
+func (tx *Tx) Wait() error {
+	if tx.failed == nil && !tx.s.asked() {
+		return nil
+	}
+	return tx.Answers()
+}
+
 // fail notes why the transaction can't be committed: nothing more is asked.
 func (tx *Tx) fail(err error) {
 	tx.failed = err

@@ -24,6 +24,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -54,8 +55,12 @@ type Tx struct {
 	// failed is why rows could not be written: nothing more is asked.
 	failed error
 	kept   map[any]kept
-	// alone is true where nobody else shares the transaction.
+	// alone is true where nobody else's writes need be saved from a failure.
 	alone bool
+	// bold is true where the function will be run again if anything goes wrong.
+	bold bool
+	// undo takes back what functions have noted in memory.
+	undo []func()
 	// once is true where one question may be asked, asked when it was.
 	once, asked bool
 }
@@ -204,22 +209,34 @@ type DB struct {
 	idling sync.Mutex
 	// writer is the session of the writing goroutine.
 	writer *session
-	// kept is what transactions have kept (see Kept), and version what the engine said then of who has written. Both are the writing goroutine's.
-	kept    map[any]kept
-	version int64
-	engine  engine
-	work    chan job
-	quit    chan struct{}
-	done    chan struct{}
-	close   sync.Once
-	before  []func(*Tx) error
-	mu      sync.RWMutex
+	// turns is the writing goroutine's.
+	turns  turns
+	engine engine
+	work   chan job
+	quit   chan struct{}
+	done   chan struct{}
+	close  sync.Once
+	before []func(*Tx) error
+	mu     sync.RWMutex
 }
 
 type job struct {
-	ctx  context.Context
-	fn   func(*Tx) error
-	done chan error
+	ctx   context.Context
+	fn    func(*Tx) error
+	again bool // fn may be run twice
+	done  chan error
+}
+
+// turns is what is known of who else writes.
+type turns struct {
+	// last is what the engine said at the last transaction.
+	last int64
+	// taken is how many turns a bold transaction has taken after the last: one, or none.
+	taken int64
+	// kept is what that transaction kept (see Kept), of use as long as nobody else has written.
+	kept map[any]kept
+	// steady is true where nobody else had written then, and will most likely not have the next time, either; where that can be had without waiting.
+	steady bool
 }
 
 // Open opens a database and brings its schema forward. where is a file, which is made where there is none in a folder that exists; or a
@@ -291,7 +308,19 @@ func (db *DB) BeforeCommit(fn func(*Tx) error) { db.before = append(db.before, f
 // Update runs fn in a transaction and returns when it is durable. When fn returns an error, nothing that it wrote is kept and
 // the error comes back. A cancelled ctx ends the wait for a turn, never a transaction that has begun.
 func (db *DB) Update(ctx context.Context, fn func(*Tx) error) error {
-	j := job{ctx: ctx, fn: fn, done: make(chan error, 1)}
+	return db.turn(ctx, job{ctx: ctx, fn: fn})
+}
+
+// Attempt is Update of an fn that may be run more than once, each time as if it had not been run before: it sets its own results anew, and what it notes
+// elsewhere it takes back (see [Tx.IfTakenBack]). On PostgreSQL that spares it the wait for what is most likely as it was when this process last
+// wrote: fn is run on what was kept then, while the database checks it (see [Tx.Guess]); where nothing must be asked, it is all sent at once.
+func (db *DB) Attempt(ctx context.Context, fn func(*Tx) error) error {
+	return db.turn(ctx, job{ctx: ctx, fn: fn, again: true})
+}
+
+// turn waits for its turn, and until what was written is durable.
+func (db *DB) turn(ctx context.Context, j job) error {
+	j.done = make(chan error, 1)
 	db.mu.RLock()
 	select {
 	case <-db.quit:
@@ -346,63 +375,11 @@ func (db *DB) run() {
 // PostgreSQL is cut while COMMIT is under way, all of it may be there or nothing: callers are told of an error, and whatever they do
 // again finds what was done.
 func (db *DB) commit(group []job) {
-	results := make([]error, len(group))
-	err := func() error {
-		tx := &Tx{ctx: context.Background(), s: db.writer, engine: db.engine}
-		db.writer.forget()
-		if err := db.writer.renew(tx.ctx, db.engine); err != nil {
-			return err
-		}
-		committed := false
-		defer func() {
-			if !committed {
-				tx.takeBack()
-				_, _ = tx.Exec("ROLLBACK")
-			}
-		}()
-		for _, statement := range db.engine.beginWriting() {
-			if tx.Do(statement); tx.failed != nil {
-				return tx.failed
-			}
-		}
-		version, told := db.engine.version(tx.ctx, db.writer)
-		if told && version == db.version {
-			tx.kept = db.kept
-		}
-		db.kept, db.version = nil, version
-		tx.alone = len(group) == 1
-		for i, j := range group {
-			if results[i] = j.ctx.Err(); results[i] != nil {
-				continue
-			}
-			if tx.alone { // nobody else's writes to save from its failure: to mark the way back costs more than most functions
-				if err := tx.run(j.fn); err != nil {
-					return err
-				}
-				continue
-			}
-			if err := tx.savepoint(j.fn, &results[i]); err != nil {
-				return err
-			}
-		}
-		if tx.mark {
-			for _, fn := range db.before {
-				if err := fn(tx); err != nil {
-					return err
-				}
-			}
-		}
-		if err := db.engine.beforeCommit(tx, tx.words); err != nil {
-			return err
-		}
-		if _, err := tx.Exec("COMMIT"); err != nil {
-			return err
-		}
-		if committed = true; told {
-			db.kept = tx.kept
-		}
-		return nil
-	}()
+	bold := db.turns.steady && !slices.ContainsFunc(group, func(j job) bool { return !j.again })
+	results, words, err := db.try(group, bold)
+	if err != nil && bold && !db.engine.broken(db.writer.conn) && (len(group) > 1 || !errors.As(err, new(final))) {
+		results, words, err = db.try(group, false) // whatever was wrong, it may be that something else than what was taken for granted is true
+	}
 	for i, j := range group {
 		if results[i] == nil && err != nil {
 			results[i] = db.engine.explain(err)
@@ -410,9 +387,62 @@ func (db *DB) commit(group []job) {
 		j.done <- results[i]
 	}
 	if err == nil {
-		db.engine.committed(context.Background(), db.writer.conn, db.writer.written)
+		db.engine.committed(context.Background(), db.writer.conn, db.writer.written, words)
 		db.writer.written = 0
 	}
+}
+
+// try runs a group in one transaction. Boldly it takes for granted that nobody else has written since the last one, and marks no way back from
+// one function's failure: the database refuses the commit where the former is not so, and one error takes back all.
+func (db *DB) try(group []job, bold bool) (results []error, words []string, err error) {
+	results = make([]error, len(group))
+	tx := &Tx{ctx: context.Background(), s: db.writer, engine: db.engine, bold: bold, alone: bold || len(group) == 1}
+	db.writer.forget()
+	was := db.writer.conn
+	if err := db.writer.renew(tx.ctx, db.engine); err != nil {
+		return results, nil, err
+	}
+	if db.writer.conn != was {
+		db.turns = turns{} // it may be another server now, that lacks what the last one had
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			tx.takeBack()
+			tx.undone(0)
+			_, _ = tx.Exec("ROLLBACK")
+		}
+	}()
+	if err := db.engine.begin(tx, &db.turns); err != nil {
+		return results, nil, err
+	}
+	for i, j := range group {
+		if results[i] = j.ctx.Err(); results[i] != nil {
+			continue
+		}
+		if tx.alone { // nobody else's writes to save from its failure: to mark the way back costs more than most functions
+			if err := tx.run(j.fn); err != nil {
+				return results, nil, err
+			}
+			continue
+		}
+		if err := tx.savepoint(j.fn, &results[i]); err != nil {
+			return results, nil, err
+		}
+	}
+	if tx.mark {
+		for _, fn := range db.before {
+			if err := fn(tx); err != nil {
+				return results, nil, err
+			}
+		}
+	}
+	if _, err := tx.Exec("COMMIT"); err != nil {
+		return results, nil, err
+	}
+	committed = true
+	db.turns.kept = tx.kept
+	return results, tx.words, nil
 }
 
 // savepoint runs fn so that its failure takes only its own writes along. An error that it returns itself concerns the whole group.
@@ -421,7 +451,7 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 	if tx.Do("SAVEPOINT one"); tx.failed != nil {
 		return tx.failed
 	}
-	marked := tx.mark
+	marked, undo := tx.mark, len(tx.undo)
 	err := tx.run(fn)
 	if err == nil {
 		tx.Do("RELEASE one")
@@ -431,6 +461,7 @@ func (tx *Tx) savepoint(fn func(*Tx) error, result *error) error {
 	}
 	*result = tx.engine.explain(err)
 	tx.mark = marked
+	tx.undone(undo)
 	if tx.s.sent == sent { // the database has heard of nothing that fn did, nor of the savepoint
 		tx.failed, tx.kept = nil, nil
 		tx.s.forget()
@@ -462,13 +493,38 @@ func (tx *Tx) run(fn func(*Tx) error) (err error) {
 	return tx.flush()
 }
 
-// takeBack drops what was to be written, and what was kept of what is being taken back.
+// takeBack drops what was to be written, and what was kept of what is being taken back. What was written in memory is taken back by undone.
 func (tx *Tx) takeBack() {
 	tx.s.forget()
 	tx.s.unqueue(0)
 	_ = tx.engine.answers(tx.ctx, tx.s) // what was sent must have come to an end
 	tx.failed, tx.kept = nil, nil
 }
+
+// IfTakenBack adds what is to be done when what the function has written so far is taken back, before any other function has its turn: for what
+// it noted in memory beside.
+func (tx *Tx) IfTakenBack(fn func()) { tx.undo = append(tx.undo, fn) }
+
+// undone takes back what was noted in memory, the latest first.
+func (tx *Tx) undone(from int) {
+	for len(tx.undo) > from {
+		last := len(tx.undo) - 1
+		fn := tx.undo[last]
+		tx.undo = tx.undo[:last]
+		fn()
+	}
+}
+
+// Final marks an error that an fn of [DB.Attempt] returns by what it was answered: whatever it took for granted, to run it again would change nothing.
+func Final(err error) error { return final{err} }
+
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// Guess tells whether the function may take something for granted instead of asking, if the database itself refuses the commit where it is not so – as
+// a key does that must be no other's. Then the function is run again, and may not guess.
+func (tx *Tx) Guess() bool { return tx.bold }
 
 // View runs fn on a snapshot of what is committed. Writes by fn fail.
 func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {

@@ -18,8 +18,9 @@ type engine interface {
 	dialect(schema string) string
 	// beginWriting begins a transaction that holds the writer's turn, among all processes, from its first statement on.
 	beginWriting() []string
-	// version changes when somebody else writes to the database, as a transaction sees it; false: it cannot be told.
-	version(context.Context, *session) (int64, bool)
+	// begin does so for the writer. It gives the transaction what the last one kept where nobody else has written since, or, where the transaction is
+	// bold, sees to it that it fails if somebody has.
+	begin(*Tx, *turns) error
 	// beginReading begins a transaction that sees one moment and writes nothing.
 	beginReading() string
 	// values makes arguments into what every driver stores alike.
@@ -46,10 +47,9 @@ type engine interface {
 	snapshot(ctx context.Context, path string) (bool, error)
 	// scrub makes sure that the bytes of deleted rows are gone from the files.
 	scrub(context.Context) error
-	// beforeCommit is called with the words that other processes are to be told.
-	beforeCommit(tx *Tx, words []string) error
-	// committed is called by the writer after each commit, with how many rows and statements were in it.
-	committed(ctx context.Context, writer *sql.Conn, written int)
+	// committed is called by the writer after each commit, with how many rows and statements were in it, and the words that other processes are to
+	// be told.
+	committed(ctx context.Context, writer *sql.Conn, written int, words []string)
 	// closing is called when the writer has stopped.
 	closing(*sql.DB)
 }

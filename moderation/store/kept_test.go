@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"strconv"
 	"testing"
 
 	"takhojd/moderation/store"
@@ -58,9 +59,6 @@ func TestWhatIsKeptIsNeverBehind(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = c.db.Update(ctx, c.fn)
-		if storetest.OnPostgreSQL() {
-			c.own, c.ofPosts = false, false // others write between any two
-		}
 		if err := db.Update(ctx, func(tx *store.Tx) error {
 			if kept := *store.Kept[string](tx, own{}) == "kept"; kept != c.own {
 				t.Errorf("%s: is it kept? %v", c.name, kept)
@@ -80,5 +78,90 @@ func TestWhatIsKeptIsNeverBehind(t *testing.T) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestAnAttemptIsRunAgainWhereItErred: what is taken for granted most often holds, and where it does not, nothing comes of it.
+func TestAnAttemptIsRunAgainWhereItErred(t *testing.T) {
+	ctx, where := context.Background(), storetest.Where(t, t.TempDir())
+	var dbs [2]*store.DB
+	for i := range dbs {
+		db, err := store.Open(ctx, where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		dbs[i] = db
+	}
+	db, other := dbs[0], dbs[1]
+	type count struct{}
+	add := func(tx *store.Tx, channel string) {
+		tx.Do(`INSERT INTO cursors (channel, caught_up_at) VALUES ($1, 1)`, channel)
+	}
+	runs, takenBack := 0, 0
+	// next adds the row with the next number, and asks for the highest only where it does not remember it.
+	next := func(guess bool) func(*store.Tx) error {
+		return func(tx *store.Tx) error {
+			runs++
+			tx.IfTakenBack(func() { takenBack++ })
+			n := store.Kept[int](tx, count{})
+			if *n == 0 && !(guess && tx.Guess()) {
+				if err := tx.QueryRow(`SELECT count(*) FROM cursors`).Scan(n); err != nil {
+					return err
+				}
+			}
+			*n++
+			add(tx, strconv.Itoa(*n))
+			return nil
+		}
+	}
+	rows := 0
+	attempt := func(db *store.DB, what string, fn func(*store.Tx) error, wantRuns int) {
+		t.Helper()
+		runs, takenBack = 0, 0
+		if err := db.Attempt(ctx, fn); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		rows++
+		if !storetest.OnPostgreSQL() {
+			wantRuns = 1 // there is nobody else, and nothing is guessed
+		}
+		if runs != wantRuns || takenBack != runs-1 {
+			t.Errorf("%s: run %d times, taken back %d times; want %d and one less", what, runs, takenBack, wantRuns)
+		}
+		if n := howMany(t, db, `SELECT count(*) FROM cursors`); n != rows {
+			t.Fatalf("%s: %d rows, want %d", what, n, rows)
+		}
+	}
+	attempt(db, "the first", next(false), 1)
+	attempt(db, "the second", next(false), 1)
+	attempt(db, "the third", next(false), 1)
+	attempt(other, "another's first", next(false), 1)
+	attempt(db, "after another's", next(false), 2)
+	attempt(db, "after that", next(false), 1)
+	attempt(db, "once more", next(false), 1)
+	if err := db.Update(ctx, func(*store.Tx) error { return errors.New("so that nothing is kept") }); err == nil {
+		t.Error("no error")
+	}
+	attempt(db, "the failure's next", func(tx *store.Tx) error { runs++; add(tx, "x"); return nil }, 1)
+	if err := db.Update(ctx, func(tx *store.Tx) error { _, err := tx.Exec(`DELETE FROM cursors WHERE channel = 'x'`); return err }); err != nil {
+		t.Fatal(err)
+	}
+	rows--
+	attempt(db, "a wrong guess", next(true), 2)
+	attempt(db, "after it", next(true), 1)
+
+	enough := errors.New("enough")
+	for what, c := range map[string]struct {
+		err  error
+		runs int
+	}{"any error": {enough, 2}, "a final one": {store.Final(enough), 1}} {
+		attempt(db, "before "+what, next(true), 1)
+		if runs = 0; !storetest.OnPostgreSQL() {
+			c.runs = 1
+		}
+		if err := db.Attempt(ctx, func(*store.Tx) error { runs++; return c.err }); !errors.Is(err, enough) || runs != c.runs {
+			t.Errorf("%s: %v after %d runs, want %d", what, err, runs, c.runs)
+		}
 	}
 }

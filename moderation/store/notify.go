@@ -4,24 +4,69 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
 // Notify tells the other processes on this database, once the transaction is committed, that it is worth looking at something again. A
-// word that is told often in a group of transactions is told once. On SQLite there are no other processes, and nothing is told.
+// word that is told often at a time is told once. If we die after the commit and before that, they notice by themselves, within a second or two. On
+// SQLite there are no other processes, and nothing is told.
 func (tx *Tx) Notify(word string) {
 	if tx.PostgreSQL() && !slices.Contains(tx.words, word) {
 		tx.words = append(tx.words, word)
 	}
 }
 
-func (p *postgres) beforeCommit(tx *Tx, words []string) error {
+// tellEvery is how long nothing is told after something was: a word in each transaction would have all commits of all processes wait for each other
+// (NOTIFY takes a lock of the whole server), and wake everybody a thousand times a second.
+const tellEvery = 10 * time.Millisecond
+
+// telling tells words beside the writer, on a connection that may otherwise only read.
+type telling struct {
+	mu    sync.Mutex
+	words []string
+	// running is true while somebody tells.
+	running bool
+	ended   sync.WaitGroup
+	stop    chan struct{}
+}
+
+func (p *postgres) tell(words []string) {
+	t := &p.telling
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for _, word := range words {
-		tx.Do(`SELECT pg_notify($1, $2)`, p.topic(), word)
+		if !slices.Contains(t.words, word) {
+			t.words = append(t.words, word)
+		}
 	}
-	return tx.failed
+	if len(t.words) > 0 && !t.running {
+		t.running = true
+		t.ended.Go(p.tellAll)
+	}
+}
+
+// tellAll tells until nothing is left. What cannot be told is noticed without it.
+func (p *postgres) tellAll() {
+	t := &p.telling
+	for {
+		t.mu.Lock()
+		words := t.words
+		t.words = nil
+		if len(words) == 0 {
+			t.running = false
+			t.mu.Unlock()
+			return
+		}
+		t.mu.Unlock()
+		_, _ = p.beside.Exec(`SELECT pg_notify($1, word) FROM unnest($2::text[]) AS word`, p.topic(), words)
+		select {
+		case <-time.After(tellEvery):
+		case <-t.stop:
+		}
+	}
 }
 
 // Listen hands over what other processes tell by [Tx.Notify] – and what this one tells – until ctx is cancelled. What is told while the

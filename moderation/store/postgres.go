@@ -31,6 +31,7 @@ type postgres struct {
 		ended sync.WaitGroup
 		stop  context.CancelFunc // nil: nothing was counted yet
 	}
+	telling telling
 }
 
 // writersLock is the first half of the advisory lock that the writer of a schema holds; the other half is the schema.
@@ -68,7 +69,7 @@ func (p *postgres) open(ctx context.Context) (write, read *sql.DB, err error) {
 	reading := config.Copy()
 	reading.RuntimeParams["default_transaction_read_only"] = "on"
 	read = stdlib.OpenDB(*reading)
-	p.beside = read
+	p.beside, p.telling.stop = read, make(chan struct{})
 	// Since the writer asks the same again and again, none of it is planned anew: of a list PostgreSQL expects ten values, and for one would
 	// plan each time.
 	config.RuntimeParams["plan_cache_mode"] = "force_generic_plan"
@@ -129,9 +130,10 @@ var countAgain = []int{400, 2_000, 10_000, 50_000, 250_000, 1_250_000}
 
 const counting = "ANALYZE comments, revisions, history, decisions, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
 
-// committed counts what the writer has done. Nobody waits while the tables are counted, which takes as long as some hundred comments do: that is
+// committed tells the others, and counts what the writer has done. Nobody waits while the tables are counted, which takes as long as some hundred comments do: that is
 // allowed on a connection that may otherwise only read, and holds up no writes. If it fails, or we die, the plans stay as they were.
-func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int) {
+func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int, words []string) {
+	p.tell(words)
 	p.written += written
 	if p.counted == len(countAgain) || p.written < countAgain[p.counted] || !p.counting.under.CompareAndSwap(false, true) {
 		return
@@ -150,8 +152,45 @@ func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int) {
 
 func (p *postgres) places(query string) (string, []int) { return query, nil }
 
-// version says nothing: other processes write between any two transactions.
-func (p *postgres) version(context.Context, *session) (int64, bool) { return 0, false }
+// begin takes the lock, and then a number: where it is the next after the last, nobody has written in between. The number is taken with the lock in hand,
+// and stays taken when the transaction fails; so none is ever given again, however a writer dies.
+func (p *postgres) begin(tx *Tx, t *turns) error {
+	tx.Do("BEGIN")
+	t.last, t.taken = t.last+t.taken, 0
+	expected, was := t.last+1, t.kept
+	t.kept = nil
+	if tx.bold {
+		tx.kept = was
+		tx.ask(question{query: p.expectTurn(), args: []any{expected}, changed: &t.taken}) // a row, where it is the one that is expected
+		return tx.failed
+	}
+	t.steady = false
+	tx.Ask(p.takeTurn(), nil, func(scan func(...any) error) error {
+		err := scan(&t.last)
+		t.steady = err == nil && t.last == expected
+		return err
+	})
+	if len(was) == 0 {
+		return tx.failed
+	}
+	if err := tx.Answers(); err != nil {
+		return err
+	}
+	if t.steady {
+		tx.kept = was
+	}
+	return nil
+}
+
+// takeTurn waits for the lock, and then takes a number. A CASE is evaluated in its order.
+func (p *postgres) takeTurn() string {
+	return fmt.Sprintf("SELECT CASE WHEN pg_advisory_xact_lock(%d, hashtext('%s')) IS NULL THEN 0 ELSE nextval('turns') END AS turn", writersLock, p.schema)
+}
+
+// expectTurn does so, too, and fails where the number is not the one that is expected.
+func (p *postgres) expectTurn() string {
+	return "SELECT CASE WHEN turn = $1 THEN turn ELSE CAST('another process has written, in turn ' || turn AS BIGINT) END FROM (" + p.takeTurn() + " OFFSET 0) AS taken"
+}
 
 func (p *postgres) beginReading() string { return "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" }
 
@@ -298,8 +337,10 @@ func (p *postgres) scrub(ctx context.Context) (err error) {
 	return err
 }
 
-// closing waits for nothing but the end of a count that is broken off.
+// closing waits for what was to be told, and for the end of a count that is broken off.
 func (p *postgres) closing(*sql.DB) {
+	close(p.telling.stop)
+	p.telling.ended.Wait()
 	if p.counting.stop != nil {
 		p.counting.stop()
 		p.counting.ended.Wait()

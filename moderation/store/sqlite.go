@@ -91,6 +91,24 @@ func (f *sqliteFile) dialect(schema string) string { return dialectOf("sqlite", 
 
 func (f *sqliteFile) beginWriting() []string { return []string{"BEGIN IMMEDIATE"} }
 
+// begin asks who else has written only after it has its turn.
+func (f *sqliteFile) begin(tx *Tx, t *turns) error {
+	for _, statement := range f.beginWriting() {
+		if tx.Do(statement); tx.failed != nil {
+			return tx.failed
+		}
+	}
+	version, told := f.version(tx.ctx, tx.s)
+	if told && version == t.last {
+		tx.kept = t.kept
+	}
+	t.kept, t.last = nil, version
+	if !told {
+		t.last = -1 // what this transaction keeps will not be believed
+	}
+	return nil
+}
+
 // version is SQLite's data_version, which counts what other connections have committed: ours is the only one that writes, beside those of the
 // command line.
 func (f *sqliteFile) version(ctx context.Context, s *session) (version int64, ok bool) {
@@ -270,10 +288,7 @@ func (f *sqliteFile) scrub(ctx context.Context) (err error) {
 	return errors.New("somebody goes on reading: the write-ahead log is not emptied yet")
 }
 
-// beforeCommit has nobody to tell: there are no other processes.
-func (f *sqliteFile) beforeCommit(*Tx, []string) error { return nil }
-
-func (f *sqliteFile) committed(ctx context.Context, writer *sql.Conn, _ int) {
+func (f *sqliteFile) committed(ctx context.Context, writer *sql.Conn, _ int, _ []string) {
 	f.log.committed(ctx, f, writer)
 }
 
