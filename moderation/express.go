@@ -3,6 +3,7 @@ package moderation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,11 +19,14 @@ import (
 // If we die before the commit, the platform has no 200 and delivers again. If we die right after it, what was decided is there, and what
 // the platform delivers again is known.
 type express struct {
-	m     *Moderator
-	queue chan *delivery
+	m *Moderator
 
-	mu      sync.RWMutex
+	mu      sync.Mutex
+	waiting []*delivery
 	running bool
+	// leading is true while somebody takes what waits; rests is told when that ends.
+	leading bool
+	rests   sync.Cond
 }
 
 // delivery is what came in one request.
@@ -43,7 +47,9 @@ const (
 var errByInbox = errors.New("moderation: not by express")
 
 func newExpress(m *Moderator) *express {
-	return &express{m: m, queue: make(chan *delivery, expressLimit)}
+	x := &express{m: m}
+	x.rests.L = &x.mu
+	return x
 }
 
 // take returns nil when what came is durable and decided, errByInbox when it is neither.
@@ -62,89 +68,109 @@ func (x *express) take(events []platforms.Event, received time.Time) error {
 		d.entries = append(d.entries, inbox.Entry{Event: e, Received: received})
 		d.ahead = append(d.ahead, x.m.foresee(e))
 	}
-	if !x.join(d) {
+	joined, lead := x.join(d)
+	if !joined {
 		return errByInbox
+	}
+	if lead {
+		x.lead(d)
 	}
 	return <-d.done
 }
 
-// join lets a delivery wait for its turn; it says no when it had better not.
-func (x *express) join(d *delivery) bool {
-	x.mu.RLock()
-	defer x.mu.RUnlock()
-	if !x.running {
-		return false
-	}
-	select {
-	case x.queue <- d:
-		return true
-	default:
-		return false
-	}
-}
-
-// run takes deliveries until ctx is cancelled; those that wait then go by the inbox.
-func (x *express) run(ctx context.Context) {
+// join lets a delivery wait for its turn; it says no when it had better not. Who finds nobody at work is to lead: nobody need be woken for it.
+func (x *express) join(d *delivery) (joined, lead bool) {
 	x.mu.Lock()
-	x.running = true
-	x.mu.Unlock()
-	var together []*delivery
+	defer x.mu.Unlock()
+	if !x.running || len(x.waiting) >= expressLimit {
+		return false, false
+	}
+	x.waiting = append(x.waiting, d)
+	lead = !x.leading
+	x.leading = true
+	return true, lead
+}
+
+// lead takes what waits until nothing does, or until its own delivery is done: what is left then is not its caller's to wait for.
+func (x *express) lead(own *delivery) {
 	for {
-		select {
-		case d := <-x.queue:
-			together = x.gather(append(together[:0], d))
-			x.work(ctx, together)
-		case <-ctx.Done():
-			x.mu.Lock()
-			x.running = false // from here on nobody joins
-			x.mu.Unlock()
-			for {
-				select {
-				case d := <-x.queue:
-					d.done <- errByInbox
-				default:
-					return
-				}
-			}
+		together := x.gather()
+		if len(together) == 0 {
+			return
 		}
-	}
-}
-
-// gather adds what waits.
-func (x *express) gather(together []*delivery) []*delivery {
-	for n := len(together[0].entries); n < expressBatch; {
-		select {
-		case d := <-x.queue:
-			together = append(together, d)
-			n += len(d.entries)
-		default:
-			return together
+		tell := x.work(together)
+		if own != nil && len(own.done) > 0 {
+			go func() {
+				tell()
+				x.lead(nil)
+			}()
+			return
 		}
-	}
-	return together
-}
-
-// work takes deliveries in one transaction; when that fails, each in one of its own, so that one alone is left for the inbox.
-func (x *express) work(ctx context.Context, together []*delivery) {
-	var all delivery
-	for _, d := range together {
-		all.entries, all.ahead = append(all.entries, d.entries...), append(all.ahead, d.ahead...)
-	}
-	tell, err := x.m.takeUntold(ctx, all.entries, all.ahead)
-	for _, d := range together {
-		if err != nil && !errors.Is(err, errByInbox) && len(together) > 1 {
-			d.done <- x.alone(ctx, d)
-		} else {
-			d.done <- byInbox(err)
-		}
-	}
-	if err == nil {
 		tell()
 	}
 }
 
-func (x *express) alone(ctx context.Context, d *delivery) error {
-	return byInbox(x.m.take(ctx, d.entries, d.ahead))
+// gather takes what waits; of none it ends the lead.
+func (x *express) gather() (together []*delivery) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for n := 0; n < expressBatch && len(together) < len(x.waiting); {
+		d := x.waiting[len(together)]
+		together = append(together, d)
+		n += len(d.entries)
+	}
+	x.waiting = slices.Delete(x.waiting, 0, len(together))
+	if len(together) == 0 {
+		x.leading = false
+		x.rests.Broadcast()
+	}
+	return together
+}
+
+// run lets deliveries be taken until ctx is cancelled; those that wait then go by the inbox.
+func (x *express) run(ctx context.Context) {
+	x.mu.Lock()
+	x.running = true
+	x.mu.Unlock()
+	<-ctx.Done()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.running = false // from here on nobody joins
+	for _, d := range x.waiting {
+		d.done <- errByInbox
+	}
+	x.waiting = nil
+	for x.leading {
+		x.rests.Wait()
+	}
+}
+
+// work takes deliveries in one transaction; when that fails, each in one of its own, so that one alone is left for the inbox. What it returns is to
+// be called when somebody has time for it.
+func (x *express) work(together []*delivery) (tell func()) {
+	var all delivery
+	for _, d := range together {
+		all.entries, all.ahead = append(all.entries, d.entries...), append(all.ahead, d.ahead...)
+	}
+	tell, err := x.m.takeUntold(context.Background(), all.entries, all.ahead)
+	if err == nil {
+		for _, d := range together {
+			d.done <- nil
+		}
+		return tell
+	}
+	for _, d := range together {
+		if !errors.Is(err, errByInbox) && len(together) > 1 {
+			d.done <- x.alone(d)
+		} else {
+			d.done <- errByInbox
+		}
+	}
+	return func() {}
+}
+
+func (x *express) alone(d *delivery) error {
+	return byInbox(x.m.take(context.Background(), d.entries, d.ahead))
 }
 
 // byInbox lets the inbox try what failed: it alone knows how often it was tried, and it keeps what never works.

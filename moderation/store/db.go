@@ -6,7 +6,7 @@
 //   - [DB.Update] returns nil only when what its function wrote is on stable storage (SQLite: WAL, synchronous FULL; PostgreSQL:
 //     synchronous_commit on). Under load the functions of many callers are gathered into one commit, each in a savepoint of its
 //     own: one that fails takes only its own writes with it.
-//   - Functions of Update run one after another, in a single goroutine, and on PostgreSQL with the authority's lock in hand, whatever
+//   - Functions of Update run one after another, never two at a time, and on PostgreSQL with the authority's lock in hand, whatever
 //     other processes there are. What a function reads, nobody else changes before it is committed. So a function may decide on
 //     what it reads; it must be quick, and must not wait for the network.
 //   - [DB.View] reads a snapshot of what is committed, beside the writer and beside other readers.
@@ -209,15 +209,19 @@ type DB struct {
 	idling sync.Mutex
 	// writer is the session of the writing goroutine.
 	writer *session
-	// turns is the writing goroutine's.
+	// turns is whose turn it is to write.
 	turns  turns
 	engine engine
-	work   chan job
-	quit   chan struct{}
-	done   chan struct{}
-	close  sync.Once
 	before []func(*Tx) error
-	mu     sync.RWMutex
+	// done is closed when nobody writes any more.
+	done  chan struct{}
+	close sync.Once
+
+	mu      sync.Mutex
+	waiting []job
+	// writing is true while somebody leads; rests is told when it ends.
+	writing, closing bool
+	rests            sync.Cond
 }
 
 type job struct {
@@ -250,7 +254,8 @@ func Open(ctx context.Context, where string) (*DB, error) {
 		return fail(err)
 	}
 	db := &DB{engine: e, read: read, write: write, free: make(chan struct{}, readers),
-		work: make(chan job, groupLimit), quit: make(chan struct{}), done: make(chan struct{})}
+		done: make(chan struct{})}
+	db.rests.L = &db.mu
 	if err = db.migrate(ctx); err == nil {
 		err = db.connect(ctx)
 	}
@@ -259,7 +264,6 @@ func Open(ctx context.Context, where string) (*DB, error) {
 		_ = write.Close()
 		return fail(err)
 	}
-	go db.run()
 	return db, nil
 }
 
@@ -318,52 +322,45 @@ func (db *DB) Attempt(ctx context.Context, fn func(*Tx) error) error {
 	return db.turn(ctx, job{ctx: ctx, fn: fn, again: true})
 }
 
-// turn waits for its turn, and until what was written is durable.
+// turn waits for its turn, and until what was written is durable. Who finds nobody writing writes himself: to wake another goroutine, and to be woken by
+// it, would take as long as many a transaction.
 func (db *DB) turn(ctx context.Context, j job) error {
 	j.done = make(chan error, 1)
-	db.mu.RLock()
-	select {
-	case <-db.quit:
-		db.mu.RUnlock()
+	db.mu.Lock()
+	if db.closing {
+		db.mu.Unlock()
 		return ErrClosed
-	default:
 	}
-	select {
-	case db.work <- j:
-		db.mu.RUnlock()
-	case <-ctx.Done():
-		db.mu.RUnlock()
-		return ctx.Err()
+	db.waiting = append(db.waiting, j)
+	lead := !db.writing
+	db.writing = true
+	db.mu.Unlock()
+	if lead {
+		db.lead(j.done)
 	}
 	return <-j.done
 }
 
-// run is the one writer. It takes what waits, up to groupLimit, into a single commit.
-func (db *DB) run() {
-	defer close(db.done)
-	group := make([]job, 0, groupLimit)
+// lead is the one writer. It takes what waits, up to groupLimit, into a single commit, until nothing waits, or its own is done: then it lets another
+// go on.
+func (db *DB) lead(own chan error) {
 	for {
-		group = group[:0]
-		select {
-		case j := <-db.work:
-			group = append(group, j)
-		case <-db.quit:
-			select {
-			case j := <-db.work: // accepted before the close: it gets its answer
-				group = append(group, j)
-			default:
-				return
-			}
+		db.mu.Lock()
+		n := min(len(db.waiting), groupLimit)
+		if n == 0 {
+			db.writing = false
+			db.rests.Broadcast()
+			db.mu.Unlock()
+			return
 		}
-	gather:
-		for len(group) < groupLimit {
-			select {
-			case j := <-db.work:
-				group = append(group, j)
-			default:
-				break gather
-			}
+		if len(own) > 0 {
+			db.mu.Unlock()
+			go db.lead(nil)
+			return
 		}
+		group := slices.Clone(db.waiting[:n])
+		db.waiting = slices.Delete(db.waiting, 0, n)
+		db.mu.Unlock()
 		db.commit(group)
 	}
 }
@@ -569,9 +566,11 @@ func (db *DB) Close() error {
 	var err error
 	db.close.Do(func() {
 		db.mu.Lock()
-		close(db.quit)
+		for db.closing = true; db.writing; { // what was accepted before gets its answer
+			db.rests.Wait()
+		}
 		db.mu.Unlock()
-		<-db.done
+		close(db.done)
 		db.writer.close()
 		for range readers { // waits for the Views that are under way
 			<-db.free
