@@ -21,7 +21,7 @@ func TestTheLogIsFoldedInWhileItIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const many, size = 240, 1 << 19
+	const many, size = 480, 1 << 19
 	for i := range many {
 		err := db.Update(ctx, func(tx *store.Tx) error {
 			_, err := tx.Exec(`INSERT INTO archive_media (sha256, type, bytes) VALUES ($1, 'image/png', $2)`, fmt.Sprint(i), make([]byte, size))
