@@ -138,6 +138,7 @@ func (p *Policy) Judge(c platforms.Comment, f Facts) Verdict {
 	w.circumstances(c)
 	w.secondKey(byPatterns, detected)
 	w.secondThought(byPatterns)
+	w.secondWord(byPatterns)
 	w.secondOpinion()
 	w.secondAlarm()
 	v.Action, v.Escalate = w.action, w.escalate
@@ -346,6 +347,8 @@ type weighing struct {
 	likely   float64
 	reread   bool // and more closely
 	closer   float64
+	headed   bool // and what it is beside
+	is       learn.Beside
 }
 
 // patterns weighs what the patterns found: a rule that wants more company, or less, is dropped; context lowers scores.
@@ -444,10 +447,7 @@ func (w *weighing) add(r *compiled, score float64, start, end int, seen string) 
 		return
 	}
 	clearly := action == Hide
-	action = limit(action, r.mode)
-	if m, ok := w.facts.Modes[r.id]; ok {
-		action = limit(action, m)
-	}
+	action = w.allowed(action, r)
 	at := 0
 	for ; at < len(w.findings); at++ {
 		if f := &w.findings[at]; f.Rule == r.id && f.overlaps(start, end) {
@@ -479,8 +479,8 @@ func (w *weighing) conclude(a Action, escalate bool) {
 type reason struct {
 	rule           *compiled
 	evidence, seen string
-	spared         bool // the second reader let it stand
-	sv, en         int  // where its two languages end in scratch.words
+	second         *Words // what the second reader has to say to it, if anything
+	sv, en         int    // where its two languages end in scratch.words
 }
 
 // explain puts the findings' reasons in words: what was found, and under which bullet. All of a comment share one piece of memory: to ask
@@ -491,13 +491,13 @@ func (w *weighing) explain() {
 		r := &w.reasons[i]
 		evidence, seen := shorten(r.evidence), shorten(r.seen)
 		said = say(said, r.rule.says.SV, "”", evidence, ", läst som ", seen, r.rule.under.SV)
-		if r.spared {
-			said = append(said, spared.SV...)
+		if r.second != nil {
+			said = append(said, r.second.SV...)
 		}
 		r.sv = len(said)
 		said = say(said, r.rule.says.EN, "“", evidence, ", read as ", seen, r.rule.under.EN)
-		if r.spared {
-			said = append(said, spared.EN...)
+		if r.second != nil {
+			said = append(said, r.second.EN...)
 		}
 		r.en = len(said)
 	}
@@ -598,6 +598,15 @@ func (w *weighing) circumstances(c platforms.Comment) {
 	case same >= repeat.Doubtful:
 		w.addNamed("repeated-once")
 	}
+}
+
+// allowed is what is left of an action by the rule's mode, and by the lesser one that it may have come down to.
+func (w *weighing) allowed(a Action, r *compiled) Action {
+	a = limit(a, r.mode)
+	if m, ok := w.facts.Modes[r.id]; ok {
+		a = limit(a, m)
+	}
+	return a
 }
 
 func (w *weighing) addNamed(name string) {

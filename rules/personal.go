@@ -145,6 +145,7 @@ func ownName(own bool, others, owns string) string {
 type detectors struct {
 	officials
 	cues        *cueTable
+	firstNames  []string        // that are no other words, in lower case
 	politicians map[string]bool // full names in lower case: list officials.txt
 	ill         endings
 	wards       map[string]bool

@@ -77,6 +77,7 @@ func (d *detectors) entry(list, section, line string) error {
 		return putDomain(&d.shortens, low)
 	case "firstnames.txt sure":
 		d.addNames(low, cueFirst)
+		d.firstNames = append(d.firstNames, strings.Fields(low)...)
 	case "firstnames.txt unsure":
 		d.addNames(low, cueFirst|cueUnsure)
 	case "places.txt local":

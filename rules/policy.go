@@ -207,6 +207,8 @@ func (p *Policy) Rules() []RuleInfo {
 type secondLikely struct {
 	Category Category `yaml:"category"`
 	Likely   float64  `yaml:"likely"`
+	// Clear is that for what a pattern took for clear and the second key has lowered; 0, the default, spares none of it.
+	Clear float64 `yaml:"clear"`
 }
 
 // The shape of the policy file. Field by field it is explained in policies/regionstockholm.yaml.
@@ -362,8 +364,8 @@ func (p *Policy) check() error {
 	}
 	for _, list := range [][]secondLikely{p.file.Policy.SecondSpares, p.file.Policy.SecondFlags} {
 		for _, x := range list {
-			if !x.Category.Valid() || !(x.Likely > 0 && x.Likely < 1) {
-				return fmt.Errorf("policy.second_spares or second_flags of %q: want a category, and likely, a share between 0 and 1", x.Category)
+			if !x.Category.Valid() || !(x.Likely > 0 && x.Likely < 1) || !(x.Clear >= 0 && x.Clear <= x.Likely) {
+				return fmt.Errorf("policy.second_spares or second_flags of %q: want a category, and likely, a share between 0 and 1; clear at most that", x.Category)
 			}
 		}
 	}

@@ -180,9 +180,9 @@ func TestKnownWordsChangeNothing(t *testing.T) {
 		if got, want := known.Seems(&s.features, classes), m.Seems(&s.folded, signs); got != want {
 			t.Errorf("%q seems to ask: known words say %v, the model %v", comment, got, want)
 		}
-		likely, asks, serious := known.Is(&s.features, classes, &s.order)
-		if l, a, s := m.Is(&s.folded, signs, &signed); likely != l || asks != a || serious != s {
-			t.Errorf("%q: asks %v, %t, serious %t; want %v, %t, %t", comment, likely, asks, serious, l, a, s)
+		is := known.Is(&s.features, classes, &s.order)
+		if want := m.Is(&s.folded, signs, &signed); is != want {
+			t.Errorf("%q is %+v; want %+v", comment, is, want)
 		}
 	}
 }
@@ -222,24 +222,27 @@ func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 	const mild, contact, threat = "Vilka clowner som styr den här regionen", "Vilka clowner som styr, mitt nummer är 070-174 06 12", "Krossa varenda biljettspärr"
 	const known = "Beslutet togs bakom stängda dörrar"
 	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
+	all := map[Category]float64{"insult": 0.9999, "profanity": 0.9999}
 	for name, c := range map[string]struct {
 		text   string
 		facts  Facts
 		spares map[Category]float64
+		clears map[Category]float64
 		action Action
 	}{
-		"likelier lawful":   {text: mild, spares: map[Category]float64{"insult": 0.9999}, action: Allow},
-		"likelier not":      {text: mild, spares: map[Category]float64{"insult": 0.0001}, action: Flag},
-		"not named":         {text: mild, spares: map[Category]float64{"hate": 0.9999}, action: Flag},
-		"in shadow":         {text: mild, facts: shadow, spares: map[Category]float64{"insult": 0.9999}, action: Flag},
-		"detected":          {text: contact, spares: map[Category]float64{"insult": 0.9999, "personal-data": 0.9999}, action: Flag},
-		"clear, lowered":    {text: insult, spares: map[Category]float64{"insult": 0.9999, "profanity": 0.9999}, action: Flag},
-		"a threat, lowered": {text: threat, spares: map[Category]float64{"threat": 0.9999, "incitement": 0.9999}, action: Flag},
-		"a known claim":     {text: known, spares: map[Category]float64{"disinformation": 0.9999}, action: Flag},
-		"said once before":  {text: mild, facts: Facts{SameByAuthor: 1}, spares: map[Category]float64{"insult": 0.9999, "spam": 0.9999}, action: Flag},
+		"clear, and so named": {text: insult, spares: all, clears: all, action: Allow},
+		"likelier lawful":     {text: mild, spares: map[Category]float64{"insult": 0.9999}, action: Allow},
+		"likelier not":        {text: mild, spares: map[Category]float64{"insult": 0.0001}, action: Flag},
+		"not named":           {text: mild, spares: map[Category]float64{"hate": 0.9999}, action: Flag},
+		"in shadow":           {text: mild, facts: shadow, spares: map[Category]float64{"insult": 0.9999}, action: Flag},
+		"detected":            {text: contact, spares: map[Category]float64{"insult": 0.9999, "personal-data": 0.9999}, action: Flag},
+		"clear, lowered":      {text: insult, spares: all, action: Flag},
+		"a threat, lowered":   {text: threat, spares: map[Category]float64{"threat": 0.9999, "incitement": 0.9999}, action: Flag},
+		"a known claim":       {text: known, spares: map[Category]float64{"disinformation": 0.9999}, action: Flag},
+		"said once before":    {text: mild, facts: Facts{SameByAuthor: 1}, spares: map[Category]float64{"insult": 0.9999, "spam": 0.9999}, action: Flag},
 	} {
 		p := *mustDefault(t)
-		p.second.key, p.second.spares = 0.9999, c.spares
+		p.second.key, p.second.spares, p.second.clears = 0.9999, c.spares, c.clears
 		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
 		if v.Action != c.action || len(v.Findings) == 0 {
 			t.Errorf("%s: %s with %+v; want %s, and a finding", name, v.Action, v.Findings, c.action)
@@ -247,6 +250,52 @@ func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 		for _, f := range v.Findings {
 			said := strings.HasSuffix(f.Reason.SV, spared.SV) && strings.HasSuffix(f.Reason.EN, spared.EN)
 			if said != (c.action == Allow) || f.Action == Flag && said {
+				t.Errorf("%s: %s: %q", name, f.Action, f.Reason.SV)
+			}
+		}
+	}
+}
+
+// TestSecondReaderRaisesWhatARuleDoubts: what a rule found and is not sure of is hidden where the reader takes the comment for a clear one; where no
+// rule found anything, or the rule may no longer hide, it is flagged.
+func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
+	base := mustDefault(t)
+	var examples []learn.Example
+	for _, who := range strings.Fields("ni vi hon han alla ingen tåget bussen kön vården läkaren chefen") {
+		for _, e := range []learn.Example{
+			{Text: who + " väntar på bussen"}, {Text: "i går åkte " + who + " hem"},
+			{Text: "frotsa frotsa " + who + " frotsare", Categories: []string{"insult"}, Clear: true},
+			{Text: "quuxa quuxa " + who + " quuxare", Categories: []string{"insult"}},
+		} {
+			examples = append(examples, base.Lesson(e))
+		}
+	}
+	m, err := learn.Train(examples, learn.Options{Bits: 14})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := base.WithSecondReader(m)
+	const doubtful = "frotsa frotsa, vilka clowner, frotsare frotsare"
+	modes := func(rule string, m Mode) Facts { return Facts{Modes: map[string]Mode{rule: m}} }
+	for name, c := range map[string]struct {
+		text   string
+		facts  Facts
+		action Action
+	}{
+		"clear":                      {text: doubtful, action: Hide},
+		"a violation, and not clear": {text: strings.ReplaceAll(doubtful, "frots", "quux"), action: Flag},
+		"nothing found":              {text: "frotsa frotsa alla frotsare", action: Flag},
+		"a rule that fell back":      {text: doubtful, facts: modes("insult/doubtful", ModeFlag), action: Flag},
+		"the reader in shadow":       {text: doubtful, facts: modes(SecondReader, ModeShadow), action: Flag},
+		"another is cleared":         {text: doubtful + ". Någon kallade oss horor frotsa frotsare frotsa", action: Flag},
+		"likely, and not so likely":  {text: "frotsa frotsa, vilka clowner, frotsare, i kön", action: Flag},
+	} {
+		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
+		if v.Action != c.action {
+			t.Errorf("%s: %s with %+v; want %s", name, v.Action, v.Findings, c.action)
+		}
+		for _, f := range v.Findings {
+			if said := strings.HasSuffix(f.Reason.SV, raised.SV) && strings.HasSuffix(f.Reason.EN, raised.EN); said != (f.Action == Hide) {
 				t.Errorf("%s: %s: %q", name, f.Action, f.Reason.SV)
 			}
 		}
@@ -261,6 +310,8 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 		for _, e := range []learn.Example{
 			{Text: "tåget runt " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "blir det " + who + " som grumlas plurrigt", Route: "transit"}, {Text: "tåget runt " + who + " var full igen"},
 			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}, Serious: true}, {Text: "väntar på " + who + " ännu"},
+			{Text: "frotsa " + who + " nu, din idiot", Categories: []string{"threat"}, Serious: true},
+			{Text: "smorka " + who + " nu", Categories: []string{"insult"}}, {Text: "smorka " + who + " nu, din idiot", Categories: []string{"insult"}},
 			{Text: "quuxa " + who + " nu", Categories: []string{"threat"}},
 		} {
 			examples = append(examples, base.Lesson(e))
@@ -271,6 +322,7 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := base.WithSecondReader(m)
+	p.second.key = 0
 	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
 	for name, c := range map[string]struct {
 		text     string
@@ -285,11 +337,14 @@ func TestSecondReaderRoutesAndAlarms(t *testing.T) {
 		"a question in shadow":      {text: "tåget runt grannarna grumlas plurrigt?", facts: shadow},
 		"a serious threat":          {text: "frotsa grannarna nu", escalate: true},
 		"a threat that is none":     {text: "quuxa grannarna nu"},
+		"hidden as something else":  {text: "frotsa grannarna nu, din jävla idiot", escalate: true},
+		"hidden, and no threat":     {text: "smorka grannarna nu, din jävla idiot"},
+		"a threat that is told of":  {text: "frotsa ni nu frotsa vi nu, du är ingen idiot"},
 		"a serious threat, shadow":  {text: "frotsa grannarna nu", facts: shadow},
 		"nothing that anybody says": {text: "väntar på grannarna ännu"},
 	} {
 		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
-		if v.Route != c.route || v.Escalate != c.escalate || v.Action == Hide {
+		if v.Route != c.route || v.Escalate != c.escalate {
 			t.Errorf("%s: %s, route %q, escalate %t; want route %q, escalate %t", name, v.Action, v.Route, v.Escalate, c.route, c.escalate)
 		}
 		if v := p.WithSecondReader(nil).Judge(platforms.Comment{Text: c.text}, c.facts); v.Route != NoRoute || v.Escalate {
@@ -344,9 +399,9 @@ func TestKnownSaysWhatTheModelSays(t *testing.T) {
 		if got, want := k.Closer(&s.features, classes, &o), m.Closer(&s.folded, signs, &signed); got != want {
 			t.Errorf("%q more closely: %v, the model says %v", c, got, want)
 		}
-		likely, asks, serious := k.Is(&s.features, classes, &o)
-		if wantLikely, wantAsks, wantSerious := m.Is(&s.folded, signs, &signed); likely != wantLikely || asks != wantAsks || serious != wantSerious {
-			t.Errorf("%q is: %v, %t, %t; the model says %v, %t, %t", c, likely, asks, serious, wantLikely, wantAsks, wantSerious)
+		is := k.Is(&s.features, classes, &o)
+		if want := m.Is(&s.folded, signs, &signed); is != want {
+			t.Errorf("%q is %+v; the model says %+v", c, is, want)
 		}
 		got, share := k.Category(&s.features, classes)
 		if want, wantShare := m.Category(&s.folded, signs); got != want || share != wantShare {

@@ -69,7 +69,7 @@ func train(w io.Writer, p *rules.Policy, comments, public, out string) (*learn.M
 	for i := range examples {
 		examples[i] = p.Lesson(examples[i])
 	}
-	m, err := learn.Train(examples, learn.Options{})
+	m, err := learn.Train(examples, learn.Options{FirstNames: p.FirstNames()})
 	if err != nil {
 		return nil, err
 	}

@@ -148,7 +148,7 @@ func (m *Model) Wary(f *text.Folded, classes []uint32, o *Order) bool {
 // believes is the likelihood from which the wary reading takes a comment for a violation.
 const believes = 0.7
 
-// Head is what a comment may be beside a violation: [Serious] or [Asks].
+// Head is what a comment may be beside a violation: [Clear], [Serious] or [Asks].
 type Head struct {
 	Name string
 	// Threshold is the probability from which on it is believed to be that.
@@ -158,19 +158,27 @@ type Head struct {
 // Heads are what the model knows beside violations.
 func (m *Model) Heads() []Head { return m.heads }
 
-// The heads: of threats and incitement that are clear, and of comments that ask for help or facts which somebody else than the social media
-// team has, wherever they belong. That they ask is learnt from all of them together: how people ask has little to do with about what.
-const Serious, Asks = "serious", "asks"
+// The heads: of comments that ask for help or facts which somebody else than the social media team has, wherever they belong; of what people hide at
+// sight, told from what they look at twice; and of threats and incitement that are clear. That they ask is learnt from all of them together: how
+// people ask has little to do with about what.
+const Asks, Clear, Serious = "asks", "clear", "serious"
 
-// Is tells how likely the comment is to ask, from 0 to 1, whether that is likely enough to believe it without more, and whether the comment is a
-// serious threat or incitement. A model that has no such head says -1 and false.
-func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) (likely float64, asks, serious bool) {
+// Beside is what a comment is beside a violation.
+type Beside struct {
+	// Likely is how likely it is to ask, and Clearly to be clear, from 0 to 1; -1 when the model cannot say.
+	Likely, Clearly float64
+	// Asks, Clear and Serious are true where the model believes that it is what the heads of these names look for.
+	Asks, Clear, Serious bool
+}
+
+// Is tells what the comment is beside a violation. A model that lacks a head believes nothing of the kind.
+func (m *Model) Is(f *text.Folded, classes []uint32, o *Order) Beside {
 	if len(m.heads) == 0 {
-		return -1, false, false
+		return Beside{Likely: -1, Clearly: -1}
 	}
 	var logits [maxCategories]float64
 	m.head.closely(f, classes, o, logits[:len(m.heads)])
-	return m.headsOver(logits[:len(m.heads)])
+	return m.beside(logits[:len(m.heads)])
 }
 
 // Seems tells how likely the comment is to ask by its words alone, whatever their order: at a quarter of what Is costs, it tells which ones
@@ -189,16 +197,19 @@ func (m *Model) Seems(f *text.Folded, classes []uint32) float64 {
 	return -1
 }
 
-// headsOver tells which heads' thresholds the logits reach.
-func (m *Model) headsOver(logits []float64) (likely float64, asks, serious bool) {
-	likely = -1
+// beside tells which heads' thresholds the logits reach.
+func (m *Model) beside(logits []float64) Beside {
+	b := Beside{Likely: -1, Clearly: -1}
 	for i, h := range m.heads {
-		switch p := logistic(logits[i]); h.Name {
-		case Serious:
-			serious = p >= h.Threshold
+		p := logistic(logits[i])
+		switch over := p >= h.Threshold; h.Name {
 		case Asks:
-			likely, asks = p, p >= h.Threshold
+			b.Likely, b.Asks = p, over
+		case Clear:
+			b.Clearly, b.Clear = p, over
+		case Serious:
+			b.Serious = over
 		}
 	}
-	return likely, asks, serious
+	return b
 }

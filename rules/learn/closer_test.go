@@ -43,11 +43,11 @@ func TestCloserHeedsOrder(t *testing.T) {
 		t.Errorf("threat %.2f, being threatened %.2f, in sentences apart %.2f", a, b, c)
 	}
 	o := orderOf("i harm you")
-	if likely, asks, serious := m.Is(f, nil, &o); likely != -1 || asks || !serious {
-		t.Errorf("asks %v, %t, serious %t", likely, asks, serious)
+	if b := m.Is(f, nil, &o); b != (Beside{Likely: -1, Clearly: -1, Serious: true}) {
+		t.Errorf("it is %+v", b)
 	}
 	o = orderOf("you harm i")
-	if _, _, serious := m.Is(f, nil, &o); serious {
+	if m.Is(f, nil, &o).Serious {
 		t.Error("being threatened is a serious threat")
 	}
 	if m, err := Load(saved(t, m)); err != nil || len(m.Heads()) != 1 || m.Heads()[0].Name != Serious {
@@ -64,7 +64,7 @@ func TestCloserReadsAsItWasTaught(t *testing.T) {
 	f, o := fold("Jag vet var du bor. Vi ses snart"), orderOf("i know where you live . we see soon")
 	classes := []uint32{Sign("i"), Sign("you")}
 	var s seenExample
-	s.take(f, classes)
+	s.take(f, classes, m.people)
 	s.takePairs(&o)
 	logit := float64(m.closer.bias[0])
 	for i, x := range s.features {
@@ -104,7 +104,7 @@ func TestLookKeepsWritersTogether(t *testing.T) {
 			examples = append(examples, x)
 		}
 	}
-	seen := see(examples, []string{"insult", "threat"})
+	seen := see(examples, []string{"insult", "threat"}, nil)
 	look(seen, examples, nil)
 	fold := make(map[string]int)
 	for i, e := range examples {

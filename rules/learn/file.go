@@ -14,11 +14,12 @@ import (
 
 // A model file is, all numbers little-endian: the eight bytes of magic; a float64, the threshold; one byte
 // with the number of categories, and each name as a byte of length and its bytes, in sorted order; the same of the heads, and a
-// float64 for the threshold of each; the tables violates, category, closer, wary and, if there are heads, head, each one byte of bits, a
+// float64 for the threshold of each; the number of first names' hashes as a uint32, and each, in rising order; the tables violates, category, closer, wary and, if there are heads, head, each one byte of bits, a
 // float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
 const (
-	magic            = "THLEARN3"
+	magic            = "THLEARN4"
 	minBits, maxBits = 10, 21
+	maxPeople        = 1 << 16
 	maxName          = 40
 )
 
@@ -35,6 +36,10 @@ func (m *Model) Save(w io.Writer) error {
 	names(&b, heads)
 	for _, h := range m.heads {
 		b.Write(binary.LittleEndian.AppendUint64(nil, math.Float64bits(h.Threshold)))
+	}
+	b.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(m.people.hashes))))
+	for _, h := range m.people.hashes {
+		b.Write(binary.LittleEndian.AppendUint32(nil, h))
 	}
 	m.violates.save(&b)
 	m.category.save(&b)
@@ -98,6 +103,7 @@ func load(file []byte) (*Model, error) {
 	for i := range m.heads {
 		m.heads[i].Threshold = r.probability()
 	}
+	people := r.people()
 	m.violates = r.table(1)
 	m.category = r.table(len(m.names))
 	m.closer = r.table(1)
@@ -111,6 +117,7 @@ func load(file []byte) (*Model, error) {
 	case len(r.rest) > 0:
 		return nil, fmt.Errorf("%d bytes after its end", len(r.rest))
 	}
+	m.know(people)
 	return m, nil
 }
 
@@ -168,6 +175,28 @@ func (r *reader) names(least int) []string {
 		r.err = errors.New("category names are not sorted, or stand twice")
 	}
 	return names
+}
+
+func (r *reader) people() *people {
+	n := binary.LittleEndian.Uint32(r.take(4))
+	if n > maxPeople && r.err == nil {
+		r.err = fmt.Errorf("%d first names; at most %d", n, maxPeople)
+	}
+	if r.err != nil {
+		return nil
+	}
+	var hashes []uint32
+	for range n {
+		h := binary.LittleEndian.Uint32(r.take(4))
+		if (h == 0 || len(hashes) > 0 && h <= hashes[len(hashes)-1]) && r.err == nil {
+			r.err = errors.New("first names are not sorted, or stand twice")
+		}
+		if r.err != nil {
+			return nil
+		}
+		hashes = append(hashes, h)
+	}
+	return newPeople(hashes)
 }
 
 func (r *reader) table(rows int) (t table) {

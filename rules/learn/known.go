@@ -64,7 +64,12 @@ func (m *Model) Know(words []string, signs []uint32) *Known {
 	var w walk
 	for i, s := range words {
 		h := hashOf(&text.Token{Kind: text.Word, Text: s})
-		n := grams(w.buf[:], s)
+		n := 0
+		if m.people.has(h) {
+			h = somebody
+		} else {
+			n = grams(w.buf[:], s)
+		}
 		for _, t := range tables {
 			t.know(i, h, w.buf[:n])
 		}
@@ -93,7 +98,7 @@ func (m *Model) asks() *table {
 	if row < 0 {
 		return &table{}
 	}
-	t := &table{mask: m.head.mask, step: m.head.step, bias: m.head.bias[row : row+1]}
+	t := &table{people: m.people, mask: m.head.mask, step: m.head.step, bias: m.head.bias[row : row+1]}
 	for at := row; at < len(m.head.weights); at += len(m.heads) {
 		t.weights = append(t.weights, m.head.weights[at])
 	}
@@ -242,7 +247,7 @@ func (k *Known) Read(f *text.Folded, into *Features) {
 	known, grams, sum, n := into.known[:0], into.grams[:0], int32(0), 0
 	whole, less := slices.Grow(into.whole[:0], wholes*len(tokens)), slices.Grow(into.less[:0], len(tokens))
 	whole, less = whole[:cap(whole)], less[:cap(less)]
-	w, in, out := walk{}, 0, 0 // how many are in whole, and in less
+	w, in, out := walk{people: k.people}, 0, 0 // how many are in whole, and in less
 	for i := range tokens {
 		x := &tokens[i]
 		if x.Word <= 0 || int(x.Word) > len(k.words) || x.Kind != text.Word {
@@ -302,16 +307,16 @@ func (k *Known) Category(f *Features, classes []uint16) (string, float64) {
 }
 
 // Is is what [Model.Is] is; the classes are given by their numbers, in the order too.
-func (k *Known) Is(f *Features, classes []uint16, o *Order) (likely float64, asks, serious bool) {
+func (k *Known) Is(f *Features, classes []uint16, o *Order) Beside {
 	rows := len(k.heads)
 	if rows == 0 {
-		return -1, false, false
+		return Beside{Likely: -1, Clearly: -1}
 	}
 	var sums [maxCategories]int32
 	var logits [maxCategories]float64
 	k.head.add(f, classes, sums[:rows])
 	k.head.ordered(o, sums[:rows], f.scale(classes), logits[:rows])
-	return k.headsOver(logits[:rows])
+	return k.beside(logits[:rows])
 }
 
 // Seems is what [Model.Seems] is; the classes are given by their numbers.

@@ -35,8 +35,21 @@ type Model struct {
 	// each of heads.
 	closer, wary, head table
 	heads              []Head
+	people             *people
 	trials             []Trial
 	version            string
+}
+
+// know tells the model and its tables what people are called.
+func (m *Model) know(p *people) {
+	m.people = p
+	for _, t := range m.tables() {
+		t.people = p
+	}
+}
+
+func (m *Model) tables() []*table {
+	return []*table{&m.violates, &m.closer, &m.wary, &m.head, &m.category}
 }
 
 // Version is the first 16 hexadecimal digits of the SHA-256 at the end of the file that the model was loaded from; empty when it was not.
@@ -79,6 +92,7 @@ func (m *Model) likeliest(sums []int32, scale float64) (string, float64) {
 // table is a linear model over hashed features, its weights rounded to a byte each: the weight of feature x for row c is
 // step*weights[(x&mask)*rows+c].
 type table struct {
+	people  *people
 	mask    uint32
 	step    float32
 	bias    []float32
@@ -88,7 +102,7 @@ type table struct {
 // add sums the weights of a comment's features into sums, and returns what the sums are divided by: longer comments say more, and
 // not more surely.
 func (t *table) add(f *text.Folded, classes []uint32, sums []int32) float64 {
-	var w walk
+	w := walk{people: t.people}
 	var n int32
 	tokens := f.Tokens()
 	for i := range tokens {
@@ -132,7 +146,7 @@ var Default = sync.OnceValues(func() (*Model, error) {
 		return nil, err
 	}
 	var b hugepage.Block
-	for _, t := range []*table{&m.violates, &m.closer, &m.wary, &m.head, &m.category} {
+	for _, t := range m.tables() {
 		hugepage.Add(&b, &t.weights)
 	}
 	b.Lay()

@@ -80,6 +80,45 @@ func TestModelHeedsClasses(t *testing.T) {
 	}
 }
 
+// TestNamesSayNothing: what somebody is called, in whatever case, changes nothing; a name that is not told of does.
+func TestNamesSayNothing(t *testing.T) {
+	var examples []Example
+	for _, who := range strings.Fields("ni vi de hon han alla ingen någon") {
+		examples = append(examples, Example{Text: "Patrik quuxar " + who, Categories: []string{"insult"}}, Example{Text: who + " väntar på Birgitta"}, Example{Text: "vi väntar på " + who})
+	}
+	for _, names := range [][]string{nil, {"Patrik", "birgitta", "Ann-Sofie", "Bo"}} {
+		m, err := Train(examples, Options{Bits: 14, FirstNames: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, m := range map[string]*Model{"trained": m, "loaded": loaded(t, m)} {
+			a, b := m.Violates(fold("PATRIKS buss"), nil), m.Violates(fold("Birgittas buss"), nil)
+			if (a == b) != (names != nil) {
+				t.Errorf("%s with the names %v, one is %.3f and the other %.3f", what, names, a, b)
+			}
+			known := m.Know([]string{"patriks", "buss"}, nil)
+			f := fold("Patriks buss")
+			for i := range f.Tokens() {
+				f.Tokens()[i].Word = int32(i + 1)
+			}
+			var features Features
+			known.Read(f, &features)
+			if got := known.Violates(&features, nil); got != a {
+				t.Errorf("%s with the names %v, of words known beforehand it says %v, else %v", what, names, got, a)
+			}
+		}
+	}
+}
+
+func loaded(t testing.TB, m *Model) *Model {
+	t.Helper()
+	m, err := Load(saved(t, m))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func TestTrainHeedsNoOrder(t *testing.T) {
 	examples := lessons()
 	want := saved(t, trained(t, examples))
@@ -212,7 +251,7 @@ func FuzzViolates(f *testing.F) {
 func TestDefaultKnowsItsFeatures(t *testing.T) {
 	const when = 781961835
 	var s seenExample
-	s.take(fold("Ni ställer IN min operation, 3:e gången på ett år! Läs mer på example.com 😡 @regionen"), []uint32{Sign("you")})
+	s.take(fold("Ni ställer IN min operation, 3:e gången på ett år! Läs mer på example.com 😡 @regionen"), []uint32{Sign("you")}, nil)
 	o := orderOf("you set in my operation again")
 	s.takePairs(&o)
 	sum := uint32(0)

@@ -60,7 +60,8 @@ func readComment(line string) (e Example, inWords bool, err error) {
 		return e, false, fmt.Errorf("expect is %q with %d categories", c.Expect, len(c.Categories))
 	}
 	e = Example{Text: c.Text, Source: Ours, Route: c.Route}
-	e.Serious = c.Expect == "hide" && (slices.Contains(c.Categories, "threat") || slices.Contains(c.Categories, "incitement"))
+	e.Clear = c.Expect == "hide"
+	e.Serious = e.Clear && (slices.Contains(c.Categories, "threat") || slices.Contains(c.Categories, "incitement"))
 	for _, k := range c.Categories {
 		if k != "spam" && k != "unreviewed-media" && k != "unreviewed-link" {
 			e.Categories = append(e.Categories, k)

@@ -22,9 +22,9 @@ type Example struct {
 	Source     Source
 	// Writer tells who wrote it from others; empty when nobody knows.
 	Writer string
-	// Route is where it belongs as a question; Serious that it is a clear threat or call to crime.
-	Route   string
-	Serious bool
+	// Route is where it belongs as a question; Clear that people hide it at sight, and Serious that it is a clear threat or call to crime.
+	Route          string
+	Clear, Serious bool
 	// Classes are the signs of the word classes in it (see [Sign]).
 	Classes []uint32
 	// Order is the same classes token by token.
@@ -67,6 +67,8 @@ type Options struct {
 	// Bits is the size of the table: 2 to the power of Bits hashed features, a byte each. 0 is 19. That of the heads is a quarter of
 	// that, with a byte for each head.
 	Bits int
+	// FirstNames are taken for somebody's name, whatever it is.
+	FirstNames []string
 }
 
 const (
@@ -94,7 +96,8 @@ func Train(examples []Example, o Options) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	seen := see(ordered, names)
+	people := peopleOf(o.FirstNames)
+	seen := see(ordered, names, people)
 	heads := headsOf(ordered)
 	m := &Model{names: names}
 	m.violates = fit(seen, task{bits: o.Bits, passes: passes, rows: 1, target: (*seenExample).violation}).rounded()
@@ -113,19 +116,18 @@ func Train(examples []Example, o Options) (*Model, error) {
 	m.threshold = chooseThreshold(ordered, likely)
 	m.trials = trialsOf(ordered, likely, m.threshold)
 	if len(heads) == 0 {
+		m.know(people)
 		return m, nil
 	}
 	weigh(seen, ordered, headWeight)
 	head := task{bits: max(o.Bits-2, minBits), passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
 	scores = crossValidate(seen, head)
 	for i, name := range heads {
-		most, least := mostAlarms, leastAlarm
-		if name == Asks {
-			most, least = mostAsking, leastAsking
-		}
-		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i, most, least)})
+		may := bounds[name]
+		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i, may.most, may.least)})
 	}
 	m.head = fit(seen, head).rounded()
+	m.know(people)
 	return m, nil
 }
 
@@ -145,6 +147,9 @@ func headsOf(examples []Example) (names []string) {
 	for _, e := range examples {
 		if e.Route != "" {
 			names = append(names, Asks)
+		}
+		if e.Clear {
+			names = append(names, Clear)
 		}
 		if e.Serious {
 			names = append(names, Serious)
@@ -193,12 +198,11 @@ func trialsOf(examples []Example, scores []float64, threshold float64) []Trial {
 	return trials
 }
 
-// The share of other comments that may be taken for what a head looks for. An alarm only puts a flag first. A route removes nothing, and is not
-// given without a topic, which more than half of those mistaken have not.
-const mostAsking, mostAlarms = 0.04, 0.01
-
-// Under these no head is believed, however few it would mistake.
-const leastAsking, leastAlarm = 0.1, 0.15
+// bounds are the share of other comments that may be taken for what a head looks for, and under what no head is believed, however few it would
+// mistake. An alarm only puts a flag first. A route removes nothing, and is not given without a topic, which more than half of those mistaken
+// have not. What is taken for clear may be hidden, if a rule has found it too and the closer reading is as good as sure of a violation: nearly all that is
+// mistaken is doubtful.
+var bounds = map[string]struct{ most, least float64 }{Asks: {0.04, 0.2}, Serious: {0.01, 0.15}, Clear: {0.01, 0.5}}
 
 // headThreshold finds the least threshold of a head that keeps to the share, of our own comments and, half of it, of prose. A head that
 // knows nothing gets 1.
@@ -298,14 +302,14 @@ type seenExample struct {
 
 func (s *seenExample) violation() []float32 { return s.violates[:] }
 
-func see(examples []Example, names []string) []seenExample {
+func see(examples []Example, names []string, people *people) []seenExample {
 	var f text.Folded
 	seen := make([]seenExample, len(examples))
 	for i := range examples {
 		e := &examples[i]
 		f.Fold(e.Text)
 		s := seenExample{weight: e.Source.weight(), source: e.Source, fold: int(place(e.Text) % folds)}
-		s.take(&f, e.Classes)
+		s.take(&f, e.Classes, people)
 		if len(e.Categories) > 0 {
 			s.violates[0] = 1
 			s.categories = make([]float32, len(names))
@@ -320,8 +324,8 @@ func see(examples []Example, names []string) []seenExample {
 }
 
 // take notes the features of a text, as [table.add] sums them.
-func (s *seenExample) take(f *text.Folded, classes []uint32) {
-	var w walk
+func (s *seenExample) take(f *text.Folded, classes []uint32, people *people) {
+	w := walk{people: people}
 	tokens := f.Tokens()
 	for i := range tokens {
 		features, whole := w.token(&tokens[i])
@@ -373,9 +377,9 @@ func look(seen []seenExample, examples []Example, heads []string) {
 		s.heads = make([]float32, len(heads))
 		for h, name := range heads {
 			switch {
-			case name == Asks && e.Source != Ours:
-				s.heads[h] = untold // nobody labelled it, and some of it are questions
-			case name == Asks && e.Route != "" || name == Serious && e.Serious:
+			case name == Asks && e.Source != Ours, name == Clear && e.Source == English:
+				s.heads[h] = untold // nobody labelled it, and some of it are questions, or clear
+			case name == Asks && e.Route != "" || name == Clear && e.Clear || name == Serious && e.Serious:
 				s.heads[h] = 1
 			}
 		}
