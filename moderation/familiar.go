@@ -1,33 +1,30 @@
 package moderation
 
-import (
-	"hash/maphash"
+import "hash/maphash"
 
-	"takhojd/platforms"
-)
+// mostFamiliar is how many keys are remembered at least, as a number each.
+const mostFamiliar = 50_000
 
-// mostTold is how many comments are remembered at least, as a number each.
-const mostTold = 50_000
-
-// familiar remembers which comments were told of lately: a platform that tells again does so soon. It answers only how likely it is that a comment is
-// known; the books know. The writer alone uses it.
-type familiar struct {
+// familiar remembers what was met with lately. It answers only how likely it is that something is known; the books know. The writer alone uses it.
+type familiar[K comparable] struct {
 	seed         maphash.Seed
 	now, earlier map[uint64]struct{}
 }
 
-func newFamiliar() *familiar { return &familiar{seed: maphash.MakeSeed(), now: map[uint64]struct{}{}} }
-
-func (t *familiar) note(ref platforms.Ref) {
-	if len(t.now) >= mostTold {
-		t.earlier, t.now = t.now, map[uint64]struct{}{}
-	}
-	t.now[maphash.Comparable(t.seed, ref)] = struct{}{}
+func newFamiliar[K comparable]() *familiar[K] {
+	return &familiar[K]{seed: maphash.MakeSeed(), now: map[uint64]struct{}{}}
 }
 
-func (t *familiar) lately(ref platforms.Ref) bool {
-	key := maphash.Comparable(t.seed, ref)
-	_, now := t.now[key]
-	_, earlier := t.earlier[key]
+func (f *familiar[K]) note(key K) {
+	if len(f.now) >= mostFamiliar {
+		f.earlier, f.now = f.now, map[uint64]struct{}{}
+	}
+	f.now[maphash.Comparable(f.seed, key)] = struct{}{}
+}
+
+func (f *familiar[K]) lately(key K) bool {
+	n := maphash.Comparable(f.seed, key)
+	_, now := f.now[n]
+	_, earlier := f.earlier[n]
 	return now || earlier
 }

@@ -106,7 +106,9 @@ type Moderator struct {
 	health   *health
 	alerts   *alerts
 	lately   lately
-	familiar *familiar
+	// told are the comments that platforms told of lately, struck the authors who broke the rules lately, by authorKey.
+	told     *familiar[platforms.Ref]
+	struck   *familiar[string]
 	express  *express
 	settling *settling
 }
@@ -166,7 +168,7 @@ func New(cfg Config) (*Moderator, error) {
 	m.outbox = newDispatcher(m)
 	m.leases = newLeases(m)
 	m.express = newExpress(m)
-	m.familiar = newFamiliar()
+	m.told, m.struck = newFamiliar[platforms.Ref](), newFamiliar[string]()
 	m.settling = &settling{m: m}
 	return m, nil
 }

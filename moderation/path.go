@@ -227,7 +227,7 @@ func (w *walk) take(e platforms.Event, received time.Time) error {
 	if err != nil {
 		return err
 	}
-	w.m.familiar.note(ref)
+	w.m.told.note(ref)
 	switch e.Kind {
 	case platforms.Added, platforms.Edited:
 		return w.said(c, e, received)
@@ -515,6 +515,7 @@ func (w *walk) follow(d *decision, policy *rules.Policy) error {
 		}
 	}
 	if author := authorKey(c.ref.Platform, c.author.ID); d.action == Hide && there {
+		w.m.struck.note(author)
 		if n, counted := w.struck[author]; counted {
 			w.struck[author] = n + 1
 		}

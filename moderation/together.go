@@ -137,7 +137,7 @@ func (a wanted) each(f func(platform, channel string, ids []string)) {
 // new tells whether a comment is most likely heard of for the first time, so that its key may say if that is not so: a platform tells of it as it comes.
 // What is told twice was most often told of lately.
 func (w *walk) new(e platforms.Event) bool {
-	return w.tx.Guess() && e.Kind == platforms.Added && e.Via == "webhook" && utf8.ValidString(e.Comment.Ref.Comment) && !w.m.familiar.lately(e.Comment.Ref)
+	return w.tx.Guess() && e.Kind == platforms.Added && e.Via == "webhook" && utf8.ValidString(e.Comment.Ref.Comment) && !w.m.told.lately(e.Comment.Ref)
 }
 
 // guess takes for granted that nothing is known of a comment.
@@ -189,8 +189,9 @@ func (w *walk) fetchStrikes(authors wanted) {
 	}
 	w.struck = map[string]int{}
 	authors.each(func(platform, _ string, ids []string) {
-		for _, id := range ids {
-			w.struck[authorKey(platforms.Platform(platform), id)] = 0
+		ids = w.guessStrikes(platforms.Platform(platform), ids, window)
+		if len(ids) == 0 {
+			return
 		}
 		w.tx.Ask(`SELECT author_id, count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
 			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT) GROUP BY author_id`, []any{platform, ids, w.now.Add(-window)},
@@ -198,10 +199,31 @@ func (w *walk) fetchStrikes(authors wanted) {
 				var id string
 				var n int
 				err := scan(&id, &n)
-				w.struck[authorKey(platforms.Platform(platform), id)] = n
+				author := authorKey(platforms.Platform(platform), id)
+				w.struck[author] = n
+				w.m.struck.note(author)
 				return err
 			})
 	})
+}
+
+// guessStrikes takes for granted that authors of whom nothing is remembered have broken no rules lately, as far as it may, and returns those who must
+// be asked about.
+func (w *walk) guessStrikes(platform platforms.Platform, ids []string, window time.Duration) (ask []string) {
+	var clean []string
+	for _, id := range ids {
+		author := authorKey(platform, id)
+		if w.struck[author] = 0; !w.m.struck.lately(author) && w.tx.Guess() {
+			clean = append(clean, id)
+		} else {
+			ask = append(ask, id)
+		}
+	}
+	if len(clean) > 0 {
+		w.tx.Expect(`SELECT count(*) FROM comments WHERE platform = $1 AND `+w.tx.AmongTexts(`author_id`, `$2`)+`
+			AND violation_at > 0 AND violation_at > CAST($3 AS BIGINT)`, string(platform), clean, w.now.Add(-window))
+	}
+	return ask
 }
 
 // askNumbers asks for the highest numbers. Nobody else writes meanwhile, so that those that follow are this walk's to give.

@@ -37,6 +37,11 @@ func (tx *Tx) Ask(query string, args []any, read func(scan func(...any) error) e
 // Do runs a statement of which nobody asks what came of it, in its order among all the others. If it cannot be run, the transaction fails.
 func (tx *Tx) Do(query string, args ...any) { tx.ask(question{query: query, args: args}) }
 
+// Expect has the database refuse the commit where what a query counts is not zero, for a function that may guess (see [Tx.Guess]).
+func (tx *Tx) Expect(query string, args ...any) {
+	tx.ask(question{query: `SELECT CASE WHEN n = 0 THEN 0 ELSE CAST('not as was taken for granted: ' || n AS BIGINT) END FROM (` + query + `) AS guess (n)`, args: args})
+}
+
 func (tx *Tx) ask(q question) {
 	if tx.flush() != nil {
 		return

@@ -151,6 +151,24 @@ func TestAnAttemptIsRunAgainWhereItErred(t *testing.T) {
 	attempt(db, "a wrong guess", next(true), 2)
 	attempt(db, "after it", next(true), 1)
 
+	expecting := func(tx *store.Tx) error {
+		runs++
+		tx.IfTakenBack(func() { takenBack++ })
+		if tx.Guess() {
+			tx.Expect(`SELECT count(*) FROM cursors WHERE channel = $1`, "1")
+		}
+		add(tx, "expecting")
+		return nil
+	}
+	attempt(db, "what is not as expected", expecting, 2)
+	if err := db.Update(ctx, func(tx *store.Tx) error {
+		_, err := tx.Exec(`DELETE FROM cursors WHERE channel = 'expecting'`)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	rows--
+	attempt(db, "a wrong guess, since nothing is remembered", next(true), 2)
 	enough := errors.New("enough")
 	for what, c := range map[string]struct {
 		err  error

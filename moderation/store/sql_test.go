@@ -140,7 +140,7 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 	case strings.HasPrefix(name, "Among") && len(call.Args) == 2 && strings.HasSuffix(types.ExprString(method.X), "tx"):
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
 	}
-	if (name == "Do" || name == "Ask") && strings.HasSuffix(types.ExprString(method.X), "tx") && len(call.Args) > 0 {
+	if (name == "Do" || name == "Ask" || name == "Expect") && strings.HasSuffix(types.ExprString(method.X), "tx") && len(call.Args) > 0 {
 		return call.Args[0], call.Pos()
 	}
 	if strings.HasSuffix(name, "Context") {
