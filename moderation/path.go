@@ -113,6 +113,11 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 		if express {
 			w.ahead = ahead[i]
 		}
+		if i > 0 && i%atOnce == 0 {
+			if err := w.tx.Begin(); err != nil {
+				return err
+			}
+		}
 		if err := w.take(e.Event, e.Received); err != nil {
 			return fmt.Errorf("moderation: %s: %w", e.Event.Comment.Ref, err)
 		}
@@ -123,6 +128,9 @@ func (w *walk) takeAll(entries []inbox.Entry, ahead []*foreseen) error {
 	}
 	return inbox.Done(w.tx, entries)
 }
+
+// atOnce is after how many events the database begins to write what came of them, while those after them are judged.
+const atOnce = 32
 
 const (
 	// completeTime is how long all incomplete events of a batch may take to be read: so long does the next batch wait at most.

@@ -72,6 +72,20 @@ func (tx *Tx) Wait() error {
 	return tx.Answers()
 }
 
+// Begin has the database begin with what was asked and written so far, and waits for nothing: it works while the function goes on.
+func (tx *Tx) Begin() error {
+	if tx.s.pipeline == nil {
+		return nil
+	}
+	if err := tx.flush(); err != nil {
+		return err
+	}
+	if err := tx.s.send(tx.ctx); err != nil {
+		tx.fail(err)
+	}
+	return tx.failed
+}
+
 // fail notes why the transaction can't be committed: nothing more is asked.
 func (tx *Tx) fail(err error) {
 	tx.failed = err

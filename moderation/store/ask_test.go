@@ -101,3 +101,45 @@ func TestAFailureThatNobodyHeedsIsNoCommit(t *testing.T) {
 		t.Errorf("%d rows, and was told %v", n, err)
 	}
 }
+
+// TestWhatIsBegunIsTakenBackWithTheRest: the database begins with some of what a function writes before the rest is known; all of it is there, or
+// nothing.
+func TestWhatIsBegunIsTakenBackWithTheRest(t *testing.T) {
+	db := open(t)
+	ctx := context.Background()
+	parts := func(tx *store.Tx, from int) error {
+		parent(tx, from)
+		if err := tx.Begin(); err != nil {
+			return err
+		}
+		parent(tx, from+1)
+		tx.Do(`UPDATE comments SET text = 'nytt' WHERE id >= $1`, from)
+		return tx.Begin()
+	}
+	for i, turn := range []func(context.Context, func(*store.Tx) error) error{db.Update, db.Attempt, db.Attempt} {
+		from := 10 * (i + 1)
+		if err := turn(ctx, func(tx *store.Tx) error { return parts(tx, from) }); err != nil {
+			t.Fatal(err)
+		}
+		if n := howMany(t, db, `SELECT count(*) FROM comments WHERE text = 'nytt'`); n != 2*(i+1) {
+			t.Errorf("%d rows, want %d", n, 2*(i+1))
+		}
+		changed := errors.New("changed its mind")
+		err := turn(ctx, func(tx *store.Tx) error {
+			if err := parts(tx, 100); err != nil {
+				return err
+			}
+			return changed
+		})
+		if !errors.Is(err, changed) {
+			t.Errorf("%v, want the function's own error", err)
+		}
+		err = turn(ctx, func(tx *store.Tx) error {
+			_ = parts(tx, 200)
+			return parts(tx, from) // is there
+		})
+		if n := howMany(t, db, `SELECT count(*) FROM comments`); err == nil || n != 2*(i+1) {
+			t.Errorf("%d rows and %v after what failed, want %d", n, err, 2*(i+1))
+		}
+	}
+}

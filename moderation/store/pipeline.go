@@ -66,6 +66,11 @@ func (p *postgres) answers(ctx context.Context, s *session) error {
 	})
 }
 
+// send sends what is queued.
+func (s *session) send(ctx context.Context) error {
+	return s.conn.Raw(func(driver any) error { return s.pipeline.send(ctx, s, driver.(*stdlib.Conn).Conn()) })
+}
+
 // send sends what is queued, and waits for nothing – unless one of the statements is new here.
 func (l *pipeline) send(ctx context.Context, s *session, conn *pgx.Conn) error {
 	s.sent++
