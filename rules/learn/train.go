@@ -202,7 +202,7 @@ func trialsOf(examples []Example, scores []float64, threshold float64) []Trial {
 // mistake. An alarm only puts a flag first. A route removes nothing, and is not given without a topic, which more than half of those mistaken
 // have not. What is taken for clear may be hidden, if a rule has found it too and the closer reading is as good as sure of a violation: nearly all that is
 // mistaken is doubtful.
-var bounds = map[string]struct{ most, least float64 }{Asks: {0.04, 0.2}, Serious: {0.01, 0.15}, Clear: {0.01, 0.5}}
+var bounds = map[string]struct{ most, least float64 }{Asks: {0.04, 0.2}, Serious: {0.02, 0.15}, Clear: {0.01, 0.5}}
 
 // headThreshold finds the least threshold of a head that keeps to the share, of our own comments and, half of it, of prose. A head that
 // knows nothing gets 1.
