@@ -256,17 +256,13 @@ func TestSecondReaderSparesWhatOnlyADoubtfulPatternFound(t *testing.T) {
 	}
 }
 
-// TestSecondReaderRaisesWhatARuleDoubts: what a rule found and is not sure of is hidden where the reader takes the comment for a clear one; where no
-// rule found anything, or the rule may no longer hide, it is flagged.
-func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
+// taught is the built-in policy with a second reader that has learnt a world's lessons, told of each in turn.
+func taught(t *testing.T, whom string, lessons func(who string) []learn.Example) *Policy {
+	t.Helper()
 	base := mustDefault(t)
 	var examples []learn.Example
-	for _, who := range strings.Fields("ni vi hon han alla ingen tåget bussen kön vården läkaren chefen") {
-		for _, e := range []learn.Example{
-			{Text: who + " väntar på bussen"}, {Text: "i går åkte " + who + " hem"},
-			{Text: "frotsa frotsa " + who + " frotsare", Categories: []string{"insult"}, Clear: true},
-			{Text: "quuxa quuxa " + who + " quuxare", Categories: []string{"insult"}},
-		} {
+	for _, who := range strings.Fields(whom) {
+		for _, e := range lessons(who) {
 			examples = append(examples, base.Lesson(e))
 		}
 	}
@@ -274,7 +270,19 @@ func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := base.WithSecondReader(m)
+	return base.WithSecondReader(m)
+}
+
+// TestSecondReaderRaisesWhatARuleDoubts: what a rule found and is not sure of is hidden where the reader takes the comment for a clear one; where no
+// rule found anything, or the rule may no longer hide, it is flagged.
+func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
+	p := taught(t, "ni vi hon han alla ingen tåget bussen kön vården läkaren chefen", func(who string) []learn.Example {
+		return []learn.Example{
+			{Text: who + " väntar på bussen"}, {Text: "i går åkte " + who + " hem"},
+			{Text: "frotsa frotsa " + who + " frotsare", Categories: []string{"insult"}, Clear: true},
+			{Text: "quuxa quuxa " + who + " quuxare", Categories: []string{"insult"}},
+		}
+	})
 	const doubtful = "frotsa frotsa, vilka clowner, frotsare frotsare"
 	modes := func(rule string, m Mode) Facts { return Facts{Modes: map[string]Mode{rule: m}} }
 	for name, c := range map[string]struct {
@@ -288,7 +296,7 @@ func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
 		"a rule that fell back":      {text: doubtful, facts: modes("insult/doubtful", ModeFlag), action: Flag},
 		"the reader in shadow":       {text: doubtful, facts: modes(SecondReader, ModeShadow), action: Flag},
 		"another is cleared":         {text: doubtful + ". Någon kallade oss horor frotsa frotsare frotsa", action: Flag},
-		"likely, and not so likely":  {text: "frotsa frotsa, vilka clowner, frotsare, i kön", action: Flag},
+		"likely, and not so likely":  {text: "frotsa frotsa frotsare vilka clowner hem", action: Flag},
 	} {
 		v := p.Judge(platforms.Comment{Text: c.text}, c.facts)
 		if v.Action != c.action {
@@ -304,24 +312,15 @@ func TestSecondReaderRaisesWhatARuleDoubts(t *testing.T) {
 
 // TestSecondReaderRoutesAndAlarms: where no pattern routes a question on a route's topic, and no rule escalates a flag, the reader may.
 func TestSecondReaderRoutesAndAlarms(t *testing.T) {
-	base := mustDefault(t)
-	var examples []learn.Example
-	for _, who := range strings.Fields("ni vi hon han alla ingen tåget kön vården läkaren chefen") {
-		for _, e := range []learn.Example{
+	p := taught(t, "ni vi hon han alla ingen tåget kön vården läkaren chefen", func(who string) []learn.Example {
+		return []learn.Example{
 			{Text: "tåget runt " + who + " grumlas plurrigt?", Route: "transit"}, {Text: "blir det " + who + " som grumlas plurrigt", Route: "transit"}, {Text: "tåget runt " + who + " var full igen"},
 			{Text: "frotsa " + who + " nu", Categories: []string{"threat"}, Serious: true}, {Text: "väntar på " + who + " ännu"},
 			{Text: "frotsa " + who + " nu, din idiot", Categories: []string{"threat"}, Serious: true},
 			{Text: "smorka " + who + " nu", Categories: []string{"insult"}}, {Text: "smorka " + who + " nu, din idiot", Categories: []string{"insult"}},
 			{Text: "quuxa " + who + " nu", Categories: []string{"threat"}},
-		} {
-			examples = append(examples, base.Lesson(e))
 		}
-	}
-	m, err := learn.Train(examples, learn.Options{Bits: 14})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := base.WithSecondReader(m)
+	})
 	p.second.key = 0
 	shadow := Facts{Modes: map[string]Mode{SecondReader: ModeShadow}}
 	for name, c := range map[string]struct {
