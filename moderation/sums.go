@@ -332,13 +332,15 @@ func countAnew(tx *store.Tx) error {
 }
 
 const (
-	// sumStep is how many rows of each kind are counted at a time: some hundredths of a second, in which nobody waits.
+	// sumStep is how many rows of each kind are counted at a time: some hundredths of a second, in which nobody waits – but for a processor and the disk.
 	sumStep = 2000
+	// nearStep is how many where the sums are near to what there is: in a storm whoever comes meanwhile waits a millisecond or two, not ten.
+	nearStep = 200
 	// sumEvery is how often it is looked whether there is something to count.
 	sumEvery = 5 * time.Second
 )
 
-// countStep counts the next rows, up to n of each kind, and tells whether there are more. It reads beside the writer, whose turn is only for the sums themselves.
+// countStep counts the next rows, up to n of each kind and less where few are left, and tells whether there are more. It reads beside the writer, whose turn is only for the sums themselves.
 func (m *Moderator) countStep(ctx context.Context, n int64) (more bool, err error) {
 	var at, to summedTo
 	var s sums
@@ -350,6 +352,9 @@ func (m *Moderator) countStep(ctx context.Context, n int64) (more bool, err erro
 			return err
 		}
 		all := to
+		if at.behind(all) <= mostUncounted {
+			n = min(n, nearStep)
+		}
 		to = to.within(at, n)
 		more = to != all
 		s, err = m.tally(tx, at, to)
