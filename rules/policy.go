@@ -369,6 +369,11 @@ func (p *Policy) check() error {
 			}
 		}
 	}
+	for _, x := range p.file.Policy.SecondFlags {
+		if x.Clear != 0 {
+			return fmt.Errorf("policy.second_flags of %q: clear says what is spared, and stands in second_spares", x.Category)
+		}
+	}
 	if p.file.Policy.HideQuota < 0 {
 		return errors.New("policy.hide_quota is negative")
 	}

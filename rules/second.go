@@ -295,7 +295,7 @@ func (w *weighing) clearly(unsure bool) bool {
 	if unsure {
 		from, least = raisesUnsure, clearlyUnsure
 	}
-	return w.closely() >= max(from, w.p.second.key) && w.wary() && w.beside().Clear && w.beside().Clearly >= least
+	return w.closely() >= max(from, w.p.second.key) && w.beside().Clear && w.beside().Clearly >= least && w.wary() // the dearest last
 }
 
 // glance is the likelihood by the quick reading under which the closer one is not asked for: it flags next to nothing there.

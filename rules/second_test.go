@@ -144,10 +144,14 @@ func TestSecondReaderIsSwitchedInTheFile(t *testing.T) {
 			t.Errorf("%q: %v; want a refusal that names it", line, err)
 		}
 	}
-	for _, line := range []string{"{category: insult, likely: 1.6}", "{category: insult}", "{category: rudeness, likely: 0.6}"} {
+	for _, line := range []string{"{category: insult, likely: 1.6}", "{category: insult}", "{category: rudeness, likely: 0.6}",
+		"{category: insult, likely: 0.4, clear: 0.5}", "{category: insult, likely: 0.4, clear: -1}"} {
 		if err := change("{category: insult, likely: 0.4}", line); err == nil || !strings.Contains(err.Error(), "second_spares") {
 			t.Errorf("%q: %v; want a refusal that names it", line, err)
 		}
+	}
+	if err := change("{category: insult, likely: 0.75}", "{category: insult, likely: 0.75, clear: 0.2}"); err == nil || !strings.Contains(err.Error(), "second_flags") {
+		t.Errorf("clear under second_flags: %v; want a refusal that names it", err)
 	}
 }
 

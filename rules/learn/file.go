@@ -14,8 +14,9 @@ import (
 
 // A model file is, all numbers little-endian: the eight bytes of magic; a float64, the threshold; one byte
 // with the number of categories, and each name as a byte of length and its bytes, in sorted order; the same of the heads, and a
-// float64 for the threshold of each; the number of first names' hashes as a uint32, and each, in rising order; the tables violates, category, closer, wary and, if there are heads, head, each one byte of bits, a
-// float32 step, a float32 bias for each row, and 2^bits rows of int8 weights; and a SHA-256 over all before.
+// float64 for the threshold of each; the number of first names' hashes as a uint32, and each, in rising order; the tables violates, category,
+// closer, wary and, if there are heads, head, each one byte of bits, a float32 step, a float32 bias for each row, and 2^bits rows of int8
+// weights; and a SHA-256 over all before.
 const (
 	magic            = "THLEARN4"
 	minBits, maxBits = 10, 21

@@ -115,20 +115,23 @@ func Train(examples []Example, o Options) (*Model, error) {
 	m.wary = fit(seen, wary).rounded()
 	m.threshold = chooseThreshold(ordered, likely)
 	m.trials = trialsOf(ordered, likely, m.threshold)
-	if len(heads) == 0 {
-		m.know(people)
-		return m, nil
+	if len(heads) > 0 {
+		weigh(seen, ordered, headWeight)
+		m.fitHeads(seen, heads, max(o.Bits-2, minBits))
 	}
-	weigh(seen, ordered, headWeight)
-	head := task{bits: max(o.Bits-2, minBits), passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
-	scores = crossValidate(seen, head)
+	m.know(people)
+	return m, nil
+}
+
+// fitHeads fits the heads, and sets the threshold of each by cross-validation.
+func (m *Model) fitHeads(seen []seenExample, heads []string, bits int) {
+	head := task{bits: bits, passes: passes, rows: len(heads), apart: true, target: func(s *seenExample) []float32 { return s.heads }}
+	scores := crossValidate(seen, head)
 	for i, name := range heads {
 		may := bounds[name]
 		m.heads = append(m.heads, Head{name, headThreshold(seen, scores, i, may.most, may.least)})
 	}
 	m.head = fit(seen, head).rounded()
-	m.know(people)
-	return m, nil
 }
 
 // where is what the closer reading says where the wary one takes the comment for a violation too; 0 elsewhere.
