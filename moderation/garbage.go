@@ -6,7 +6,7 @@ import (
 )
 
 // garbage is how much may be left lying before it is collected, in percent of what is in use.
-const garbage = 300
+const garbage = 400
 
 // CollectSeldom lets the process collect its garbage a third as often as Go would. While it is collected, for some 10 ms, half of the
 // comments wait for more than 2.5 ms: at 1,000 a second that was each second, and so for one comment in a hundred. What is in use is

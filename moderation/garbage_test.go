@@ -14,7 +14,7 @@ func TestWhoRunsItSaysHowOftenGarbageIsCollected(t *testing.T) {
 	for _, c := range []struct {
 		env  string
 		want int
-	}{{"50", 100}, {"", 300}} {
+	}{{"50", 100}, {"", 400}} {
 		t.Setenv("GOGC", c.env)
 		debug.SetGCPercent(100)
 		moderation.CollectSeldom()

@@ -165,36 +165,49 @@ func (d *dispatcher) start(ctx context.Context, wg *sync.WaitGroup, jobs []job) 
 // however much waits for a channel or a call that is throttled or slow, it takes no place from the others.
 func (d *dispatcher) due(ctx context.Context) (jobs []job, next time.Time, err error) {
 	now := d.m.now()
-	err = d.m.db.View(ctx, func(tx *store.Tx) error {
-		var channel, action string
-		for {
-			// From one kind of job to the next, however much waits of each.
-			err := tx.QueryRow(`SELECT channel, action FROM outbox WHERE state = 'waiting' AND (channel, action) > ($1, $2) ORDER BY channel, action LIMIT 1`,
-				channel, action).Scan(&channel, &action)
-			if errors.Is(err, sql.ErrNoRows) {
-				break
-			}
-			if err != nil {
-				return err
-			}
-			if !d.may(channel, action) {
-				continue
-			}
-			if jobs, err = gravest(tx, jobs, channel, action, now); err != nil {
-				return err
-			}
+	kinds, next, err := d.kinds(ctx, now)
+	if err != nil {
+		return nil, next, err
+	}
+	for _, kind := range kinds {
+		if !d.may(kind.channel, kind.action) {
+			continue
 		}
-		var at *int64
-		if err := tx.QueryRow(`SELECT min(not_before) FROM outbox WHERE state = 'waiting' AND not_before > 0 AND not_before > $1`, now).Scan(&at); err != nil {
+		err := d.m.db.Look(ctx, func(tx *store.Tx) (err error) {
+			jobs, err = gravest(tx, jobs, kind.channel, kind.action, now)
 			return err
+		})
+		if err != nil {
+			return nil, next, err
 		}
-		if at != nil {
-			next = store.FromTime(*at)
-		}
-		return nil
-	})
+	}
 	slices.SortStableFunc(jobs, func(a, b job) int { return cmp.Or(cmp.Compare(b.priority, a.priority), cmp.Compare(a.id, b.id)) })
-	return jobs, next, err
+	return jobs, next, nil
+}
+
+// kinds returns of what kinds jobs wait, going from one to the next however many there are of each, and when the next of those that wait for a time may
+// be begun. It is asked twice for each hide, before it and after: so it is one question.
+func (d *dispatcher) kinds(ctx context.Context, now time.Time) (kinds []job, next time.Time, err error) {
+	err = d.m.db.Look(ctx, func(tx *store.Tx) error {
+		var kind job
+		var at int64
+		return eachRow(tx, `WITH RECURSIVE kinds (channel, action) AS (
+			SELECT (SELECT channel FROM outbox WHERE state = 'waiting' ORDER BY channel, action LIMIT 1),
+				(SELECT action FROM outbox WHERE state = 'waiting' ORDER BY channel, action LIMIT 1)
+			UNION ALL
+			SELECT (SELECT o.channel FROM outbox o WHERE o.state = 'waiting' AND (o.channel, o.action) > (k.channel, k.action) ORDER BY o.channel, o.action LIMIT 1),
+				(SELECT o.action FROM outbox o WHERE o.state = 'waiting' AND (o.channel, o.action) > (k.channel, k.action) ORDER BY o.channel, o.action LIMIT 1)
+			FROM kinds k WHERE k.channel IS NOT NULL)
+			SELECT channel, action, 0 FROM kinds WHERE channel IS NOT NULL
+			UNION ALL SELECT '', '', coalesce(min(not_before), 0) FROM outbox WHERE state = 'waiting' AND not_before > 0 AND not_before > $1`, []any{now}, func() {
+			if kind.action == "" {
+				next = store.FromTime(at)
+			} else {
+				kinds = append(kinds, kind)
+			}
+		}, &kind.channel, &kind.action, &at)
+	})
+	return kinds, next, err
 }
 
 // gravest adds the gravest jobs of a kind that may be begun.

@@ -232,17 +232,14 @@ func lengthNamed(name string) (time.Duration, error) {
 	return time.Duration(us+int64(1)<<max(0, bits.Len64(uint64(us))-lengthDigits)/2) * time.Microsecond, nil
 }
 
-// addSums adds to the rows that are kept, and notes how far they have come by that.
-func addSums(tx *store.Tx, s sums, to summedTo) error {
+// addSums adds to the rows that are kept, and notes how far they have come by that. It waits for no answer: whoever has the writer's turn is waited for.
+func addSums(tx *store.Tx, s sums, to summedTo) {
 	for k, n := range s {
-		if _, err := tx.Exec(`INSERT INTO figure_sums (kind, day, name, n1, n2, n3, n4) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, day, name) DO UPDATE
+		tx.Do(`INSERT INTO figure_sums (kind, day, name, n1, n2, n3, n4) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, day, name) DO UPDATE
 			SET n1 = figure_sums.n1 + excluded.n1, n2 = figure_sums.n2 + excluded.n2, n3 = figure_sums.n3 + excluded.n3, n4 = figure_sums.n4 + excluded.n4`,
-			k.kind, k.day, k.name, n[0], n[1], n[2], n[3]); err != nil {
-			return fmt.Errorf("add to the figures: %w", err)
-		}
+			k.kind, k.day, k.name, n[0], n[1], n[2], n[3])
 	}
-	_, err := tx.Exec(`UPDATE figure_cursor SET decisions = $1, history = $2, flags = $3, changes = $4`, to.decisions, to.history, to.flags, to.changes)
-	return err
+	tx.Do(`UPDATE figure_cursor SET decisions = $1, history = $2, flags = $3, changes = $4`, to.decisions, to.history, to.flags, to.changes)
 }
 
 // corrected does something that changes rows which may be counted already. what tells what these rows amount to, of those counted; it is asked
@@ -265,7 +262,8 @@ func (w *walk) corrected(change func() error, what func(at summedTo) (sums, erro
 	}
 	after.minus(before)
 	at.changes++ // a step that is being made has perhaps seen it as it was
-	return addSums(w.tx, after, at)
+	addSums(w.tx, after, at)
+	return nil
 }
 
 // sumsOf is what a person's decision amounts to: a hide, and what is made of the bot's decision.
@@ -319,7 +317,8 @@ func (w *walk) justClosed(flags map[int64]flagTimes) error {
 		}
 	}
 	at.changes++
-	return addSums(w.tx, s, at)
+	addSums(w.tx, s, at)
+	return nil
 }
 
 // countAnew throws the sums away: the next steps make them from the beginning.
@@ -363,17 +362,21 @@ func (m *Moderator) countStep(ctx context.Context, n int64) (more bool, err erro
 	if err != nil || to == at {
 		return false, err
 	}
-	return more, m.db.Update(ctx, func(tx *store.Tx) error {
-		now, err := readCounted(tx)
-		if err != nil {
+	left := more
+	err = m.db.Attempt(ctx, func(tx *store.Tx) error {
+		more = left
+		if tx.Guess() {
+			tx.Expect(`SELECT count(*) FROM figure_cursor WHERE (decisions, history, flags, changes) <> ($1, $2, $3, $4)`, at.decisions, at.history, at.flags, at.changes)
+		} else if now, err := readCounted(tx); err != nil {
 			return err
-		}
-		if now != at { // somebody else counted, or something changed meanwhile: once more
+		} else if now != at { // somebody else counted, or something changed meanwhile: once more
 			more = true
 			return nil
 		}
-		return addSums(tx, s, to)
+		addSums(tx, s, to)
+		return nil
 	})
+	return more, err
 }
 
 // keepCounting keeps the sums near to what there is until ctx is cancelled. After each step it rests as long as the step took.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -128,10 +129,12 @@ func (p *postgres) lock() string {
 // goes by the wrong index, and its own counting comes a minute later, in which a storm may have filled them.
 var countAgain = []int{400, 2_000, 10_000, 50_000, 250_000, 1_250_000}
 
-const counting = "ANALYZE comments, revisions, history, decisions, flags, inbox, outbox, archive_entries, archive_records, log_hashes"
+// counting counts the tables whose sizes matter to a plan.
+var counting = []string{"ANALYZE comments", "ANALYZE revisions", "ANALYZE history", "ANALYZE decisions", "ANALYZE flags", "ANALYZE inbox", "ANALYZE outbox",
+	"ANALYZE archive_entries", "ANALYZE archive_records", "ANALYZE log_hashes"}
 
-// committed tells the others, and counts what the writer has done. Nobody waits while the tables are counted, which takes as long as some hundred comments do: that is
-// allowed on a connection that may otherwise only read, and holds up no writes. If it fails, or we die, the plans stay as they were.
+// committed tells the others, and counts what the writer has done. Nobody waits while the tables are counted: that is allowed on a connection that may
+// otherwise only read, and holds up no writes.
 func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int, words []string) {
 	p.tell(words)
 	p.written += written
@@ -146,8 +149,24 @@ func (p *postgres) committed(ctx context.Context, _ *sql.Conn, written int, word
 	p.counting.ended.Go(func() {
 		defer p.counting.under.Store(false)
 		defer stop()
-		_, _ = p.beside.ExecContext(ctx, counting)
+		p.count(ctx)
 	})
+}
+
+// count counts one table after the other, and rests in between for as long as each took: it wants a processor, which the writer wants, too, and together
+// they take as long as some hundred comments do. If it fails, or we die, the plans stay as they were.
+func (p *postgres) count(ctx context.Context) {
+	for _, one := range counting {
+		began := time.Now()
+		if _, err := p.beside.ExecContext(ctx, one); err != nil {
+			return
+		}
+		select {
+		case <-time.After(time.Since(began)):
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func (p *postgres) places(query string) (string, []int) { return query, nil }

@@ -91,6 +91,7 @@ func Compile(terms []Term, innocent []string, usual ...string) (*Lexicon, error)
 		return nil, fmt.Errorf("compile lexicon: %w", err)
 	}
 	b.join()
+	b.pack()
 	return b.l, nil
 }
 
@@ -286,6 +287,29 @@ func (b *builder) join() {
 		s.compound(l.texts[i], 0)
 		l.words[i].barren = len(s.out) == 0
 	}
+}
+
+// pack puts all that is spelled out into one string. There are some 60,000 forms, and whatever is in use is gone through each time that garbage is
+// collected: one by one they took as long as all else together.
+func (b *builder) pack() {
+	var all strings.Builder
+	at := make(map[string]int)
+	each := func(do func(*string)) {
+		for i := range b.l.texts {
+			do(&b.l.texts[i])
+		}
+		for i := range b.l.hits {
+			do(&b.l.hits[i].form)
+		}
+	}
+	each(func(s *string) {
+		if _, ok := at[*s]; !ok {
+			at[*s] = all.Len()
+			all.WriteString(*s)
+		}
+	})
+	packed := all.String()
+	each(func(s *string) { *s = packed[at[*s]:][:len(*s)] })
 }
 
 func reverse(s string) string {
