@@ -75,8 +75,8 @@ func (w *world) countBeside() {
 	var failed [3]error
 	for i := range failed {
 		together.Go(func() {
-			for more := true; more && failed[i] == nil; {
-				more, failed[i] = w.m.countStep(context.Background(), 20)
+			for left := int64(1); left > 0 && failed[i] == nil; {
+				left, failed[i] = w.m.countStep(context.Background(), 20)
 			}
 		})
 	}

@@ -232,12 +232,12 @@ func lengthNamed(name string) (time.Duration, error) {
 	return time.Duration(us+int64(1)<<max(0, bits.Len64(uint64(us))-lengthDigits)/2) * time.Microsecond, nil
 }
 
+var sumsTable = store.NewTable("figure_sums", "kind day name n1 n2 n3 n4").Adding("kind day name")
+
 // addSums adds to the rows that are kept, and notes how far they have come by that. It waits for no answer: whoever has the writer's turn is waited for.
 func addSums(tx *store.Tx, s sums, to summedTo) {
 	for k, n := range s {
-		tx.Do(`INSERT INTO figure_sums (kind, day, name, n1, n2, n3, n4) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (kind, day, name) DO UPDATE
-			SET n1 = figure_sums.n1 + excluded.n1, n2 = figure_sums.n2 + excluded.n2, n3 = figure_sums.n3 + excluded.n3, n4 = figure_sums.n4 + excluded.n4`,
-			k.kind, k.day, k.name, n[0], n[1], n[2], n[3])
+		tx.Insert(sumsTable, k.kind, k.day, k.name, n[0], n[1], n[2], n[3])
 	}
 	tx.Do(`UPDATE figure_cursor SET decisions = $1, history = $2, flags = $3, changes = $4`, to.decisions, to.history, to.flags, to.changes)
 }
@@ -335,63 +335,67 @@ const (
 	sumStep = 2000
 	// nearStep is how many where the sums are near to what there is: in a storm whoever comes meanwhile waits a millisecond or two, not ten.
 	nearStep = 200
+	// nearRest is how many times as long as a step took there is none after it where they are near: what comes meanwhile finds a processor.
+	nearRest = 10
 	// sumEvery is how often it is looked whether there is something to count.
 	sumEvery = 5 * time.Second
 )
 
-// countStep counts the next rows, up to n of each kind and less where few are left, and tells whether there are more. It reads beside the writer, whose turn is only for the sums themselves.
-func (m *Moderator) countStep(ctx context.Context, n int64) (more bool, err error) {
-	var at, to summedTo
+// countStep counts the next rows, up to n of each kind and less where few are left, and tells how many there are beyond. It reads beside the writer, whose turn is
+// only for the sums themselves.
+func (m *Moderator) countStep(ctx context.Context, n int64) (left int64, err error) {
+	var at, to, all summedTo
 	var s sums
 	err = m.db.View(ctx, func(tx *store.Tx) error {
 		if at, err = readCounted(tx); err != nil {
 			return err
 		}
-		if to, err = at.latest(tx); err != nil || to == at {
+		if all, err = at.latest(tx); err != nil || all == at {
 			return err
 		}
-		all := to
 		if at.behind(all) <= mostUncounted {
 			n = min(n, nearStep)
 		}
-		to = to.within(at, n)
-		more = to != all
+		to = all.within(at, n)
 		s, err = m.tally(tx, at, to)
 		return err
 	})
-	if err != nil || to == at {
-		return false, err
+	if err != nil || all == at {
+		return 0, err
 	}
-	left := more
 	err = m.db.Attempt(ctx, func(tx *store.Tx) error {
-		more = left
+		left = to.behind(all)
 		if tx.Guess() {
 			tx.Expect(`SELECT count(*) FROM figure_cursor WHERE (decisions, history, flags, changes) <> ($1, $2, $3, $4)`, at.decisions, at.history, at.flags, at.changes)
 		} else if now, err := readCounted(tx); err != nil {
 			return err
 		} else if now != at { // somebody else counted, or something changed meanwhile: once more
-			more = true
+			left = at.behind(all)
 			return nil
 		}
 		addSums(tx, s, to)
 		return nil
 	})
-	return more, err
+	return left, err
 }
 
-// keepCounting keeps the sums near to what there is until ctx is cancelled. After each step it rests as long as the step took.
+// keepCounting keeps the sums near to what there is until ctx is cancelled.
 func (m *Moderator) keepCounting(ctx context.Context) {
 	tick := time.NewTicker(sumEvery)
 	defer tick.Stop()
 	for {
 		began := time.Now()
-		more, err := m.countStep(ctx, sumStep)
+		left, err := m.countStep(ctx, sumStep)
 		if err != nil && ctx.Err() == nil {
 			m.log.Warn("the figures cannot be counted", zap.Error(err))
 		}
 		var rest <-chan time.Time = tick.C
-		if more && err == nil {
-			rest = time.After(time.Since(began))
+		switch took := time.Since(began); {
+		case err != nil || left == 0:
+		case left <= mostUncounted:
+			rest = time.After(nearRest * took)
+		default:
+			rest = time.After(took)
 		}
 		select {
 		case <-rest:

@@ -16,6 +16,7 @@ type Table struct {
 	casts   []string // what PostgreSQL must be told about a column ("::tsvector"); most often nothing
 	rank    int
 	single  string // inserts one row
+	there   string // what becomes of a row whose key is there already; most often nothing: it must not be
 }
 
 // NewTable names a table and the columns that are given, separated by spaces, and the tables that its rows refer to: rows of these are
@@ -32,12 +33,30 @@ func NewTable(name, columns string, refersTo ...*Table) *Table {
 	for _, other := range refersTo {
 		t.rank = max(t.rank, other.rank+1)
 	}
+	t.one()
+	return t
+}
+
+// Adding is a table of sums: of a row whose key is there already, every column beside the key's is added to what it holds. Of rows that are written together no
+// two may have the same key.
+func (t *Table) Adding(key string) *Table {
+	var sums []string
+	for _, column := range t.columns {
+		if !slices.Contains(strings.Fields(key), column) {
+			sums = append(sums, column+" = "+t.name+"."+column+" + excluded."+column)
+		}
+	}
+	t.there = " ON CONFLICT (" + strings.Join(strings.Fields(key), ", ") + ") DO UPDATE SET " + strings.Join(sums, ", ")
+	t.one()
+	return t
+}
+
+func (t *Table) one() {
 	places := make([]string, len(t.columns))
 	for i := range places {
 		places[i] = "$" + strconv.Itoa(i+1)
 	}
-	t.single = t.into() + " VALUES (" + strings.Join(places, ", ") + ")"
-	return t
+	t.single = t.into() + " VALUES (" + strings.Join(places, ", ") + ")" + t.there
 }
 
 func (t *Table) into() string {

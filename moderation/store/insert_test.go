@@ -108,6 +108,27 @@ func TestInsertedRowsAreThere(t *testing.T) {
 	}
 }
 
+// TestSumsAreAddedTo: a row whose key is there already is added to, by one row or by many, and one that is not is there then.
+func TestSumsAreAddedTo(t *testing.T) {
+	sums := store.NewTable("figure_sums", "kind day name n1 n2 n3 n4").Adding("kind day name")
+	ctx, db := context.Background(), open(t)
+	for _, days := range [][]int{{1}, {1, 2, 3}, {2}, {3, 1}} {
+		if err := db.Update(ctx, func(tx *store.Tx) error {
+			for _, day := range days {
+				tx.Insert(sums, "hide", fmt.Sprint(day), "", 1, 10*day, 0, 0)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for day, want := range map[int]int{1: 3, 2: 2, 3: 2} {
+		if n := howMany(t, db, fmt.Sprintf(`SELECT CAST(n1 * 1000 + n2 AS BIGINT) FROM figure_sums WHERE day = '%d'`, day)); n != want*1000+want*10*day {
+			t.Errorf("day %d: %d, want %d times", day, n, want)
+		}
+	}
+}
+
 // TestAnInsertThatFailsTakesItsOwnAlong: the row that cannot be written is found when it is written; whoever added it is told, whatever it
 // made of the errors of what it asked afterwards, and nobody else loses anything.
 func TestAnInsertThatFailsTakesItsOwnAlong(t *testing.T) {

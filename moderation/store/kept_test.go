@@ -170,16 +170,18 @@ func TestAnAttemptIsRunAgainWhereItErred(t *testing.T) {
 	rows--
 	attempt(db, "a wrong guess, since nothing is remembered", next(true), 2)
 	enough := errors.New("enough")
-	for what, c := range map[string]struct {
+	for _, c := range []struct {
+		what string
 		err  error
 		runs int
-	}{"any error": {enough, 2}, "a final one": {store.Final(enough), 1}} {
-		attempt(db, "before "+what, next(true), 1)
+	}{{"any error", enough, 2}, {"a final one", store.Final(enough), 1}} {
+		attempt(db, "before "+c.what, next(true), 1)
 		if runs = 0; !storetest.OnPostgreSQL() {
 			c.runs = 1
 		}
 		if err := db.Attempt(ctx, func(*store.Tx) error { runs++; return c.err }); !errors.Is(err, enough) || runs != c.runs {
-			t.Errorf("%s: %v after %d runs, want %d", what, err, runs, c.runs)
+			t.Errorf("%s: %v after %d runs, want %d", c.what, err, runs, c.runs)
 		}
 	}
+	attempt(db, "a guess after that, of what is remembered no more", next(true), 2)
 }

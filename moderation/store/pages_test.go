@@ -27,7 +27,7 @@ import (
 // accounts, what a query made itself; and r, the
 // archive's records, in the order in which they are shown, up to a page.
 var bounded = regexp.MustCompile(`USING (COVERING )?INDEX (flags_open|flags_queue|outbox_(waiting|later|dead)|inbox_(waiting|dead|channel)|alerts_open|comment_media_unseen)` +
-	`|^SCAN (rule_records|r|nodes|n|leases|l|accounts|templates|channels|cursors|schema_versions|figure_cursor|disposal_proposals|sets|found|arms|counted|before|after|arm\d+|h|q|CONSTANT ROW|\d+ CONSTANT ROWS?|\(.*\))( |$)|VIRTUAL TABLE|^SCAN log_checkpoints( USING INDEX|$)`)
+	`|^SCAN (rule_records|r|nodes|n|leases|l|accounts|templates|channels|cursors|schema_versions|figure_cursor|disposal_proposals|sets|found|arms|kinds|k|counted|before|after|arm\d+|h|q|CONSTANT ROW|\d+ CONSTANT ROWS?|\(.*\))( |$)|VIRTUAL TABLE|^SCAN log_checkpoints( USING INDEX|$)`)
 
 // large are the tables that grow with every comment.
 var large = regexp.MustCompile(`(?i)\b(comments|revisions|history|decisions|flags|outbox|hide_rules|unseen|posts|archive_\w+|log_\w+|comment_media|picture_\w+)\b`)

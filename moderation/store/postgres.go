@@ -263,8 +263,8 @@ func (p *postgres) insert(ctx context.Context, s *session, into *Table, rows []r
 			selected = append(selected, into.columns[i]+into.casts[i])
 			arrays = append(arrays, "$"+strconv.Itoa(i+1)+"::"+arrayType(list))
 		}
-		text = fmt.Sprintf("%s SELECT %s FROM unnest(%s) AS row (%s)", into.into(), strings.Join(selected, ", "), strings.Join(arrays, ", "),
-			strings.Join(into.columns, ", "))
+		text = fmt.Sprintf("%s SELECT %s FROM unnest(%s) AS row (%s)%s", into.into(), strings.Join(selected, ", "), strings.Join(arrays, ", "),
+			strings.Join(into.columns, ", "), into.there)
 		s.inserting[into] = text
 	}
 	return p.ask(ctx, s, question{query: text, args: lists})

@@ -25,6 +25,7 @@ var reviewed = map[string]string{
 	"moderation/store into.single":                  "made by NewTable of its arguments, which are looked at here",
 	"moderation/store t.columns":                    "an argument of NewTable's",
 	"moderation/store into.columns":                 "an argument of NewTable's",
+	"moderation/store into.there":                   "made by Adding of its arguments, which are looked at here",
 	"moderation/store into.casts":                   "an argument of NewTable's",
 	"archive tx.AmongNumbers(…)":                    "$n: where it is given is looked at here",
 	"moderation/inbox tx.AmongNumbers(…)":           "$n: where it is given is looked at here",
@@ -83,7 +84,7 @@ func TestStrangersAreSeen(t *testing.T) {
 	for body, want := range map[string]string{
 		"tx.Query(`a`)": "", "tx.Query(c + v)": "", "tx.QueryRow(v + name)": "name", "tx.Exec(changed)": "changed", "tx.ExecContext(ctx, `a`+name)": "name",
 		"w.tx.Do(c)": "", "w.tx.Do(c+name)": "name", "tx.Ask(name, nil, nil)": "name", "ask(question{query: c, args: names})": "", "ask(question{args: names, query: name})": "name",
-		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
+		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "table.Adding(name)": "name", "table.Adding(`a`)": "", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
 		"q := c; q += `b`; tx.Query(q)": "", "q := c; q += name; tx.Query(q)": "name", "q, n := safe(); tx.Query(q)": "",
 		"tx.Query(fmt.Sprintf(`LIMIT $%d`, n))": "", "tx.Query(fmt.Sprintf(`%s`, name))": "name", "tx.Query(fmt.Sprintf(`%[2]v %[1]d`, n, name))": "name", "tx.Query(fmt.Sprintf(name))": "name",
 		"tx.Query(strings.Join(parts(n), `,`))": "", "tx.Query(strings.Join(names, `,`))": "names", "for _, q := range []string{`a`, name} { tx.Exec(q) }": "name",
@@ -137,6 +138,8 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 	switch {
 	case name == "NewTable" && len(call.Args) > 1:
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
+	case name == "Adding" && len(call.Args) == 1:
+		return call.Args[0], call.Pos()
 	case strings.HasPrefix(name, "Among") && len(call.Args) == 2 && strings.HasSuffix(types.ExprString(method.X), "tx"):
 		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
 	}
