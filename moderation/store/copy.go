@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -15,7 +14,7 @@ import (
 var ErrNotEmpty = errors.New("the database is not empty")
 
 // copyBatch is how many rows [Copy] writes in one transaction.
-const copyBatch = 500
+const copyBatch = 1000
 
 // created finds the tables of a schema file, and dropped those that it takes away. The index of words is no table to be copied: it is made of what
 // the archive holds.
@@ -123,24 +122,34 @@ func copyTable(ctx context.Context, tx *Tx, to *DB, t table, progress func(strin
 	if err != nil {
 		return err
 	}
-	places := make([]string, len(columns))
-	for i := range places {
-		places[i] = "$" + strconv.Itoa(i+1)
-	}
-	insert := `INSERT INTO ` + t.name + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(places, ", ") + `)`
 	var total int64
 	var batch [][]any
+	filled := map[string]*Table{}
+	// there is a table of the columns that a row has a value in, and the values: what is left out has none in the copy either.
+	there := func(row []any) (*Table, []any) {
+		var names []string
+		var values []any
+		for i, v := range row {
+			if v != nil {
+				names, values = append(names, columns[i]), append(values, v)
+			}
+		}
+		key := strings.Join(names, " ")
+		if filled[key] == nil {
+			filled[key] = NewTable(t.name, key)
+		}
+		return filled[key], values
+	}
 	write := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
 		err := to.Update(ctx, func(tx *Tx) error {
 			for _, row := range batch {
-				if _, err := tx.Exec(insert, row...); err != nil {
-					return err
-				}
+				into, values := there(row)
+				tx.Insert(into, values...)
 			}
-			return nil
+			return tx.Flush()
 		})
 		total += int64(len(batch))
 		batch = batch[:0]

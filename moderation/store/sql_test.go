@@ -84,7 +84,7 @@ func TestStrangersAreSeen(t *testing.T) {
 	for body, want := range map[string]string{
 		"tx.Query(`a`)": "", "tx.Query(c + v)": "", "tx.QueryRow(v + name)": "name", "tx.Exec(changed)": "changed", "tx.ExecContext(ctx, `a`+name)": "name",
 		"w.tx.Do(c)": "", "w.tx.Do(c+name)": "name", "tx.Ask(name, nil, nil)": "name", "ask(question{query: c, args: names})": "", "ask(question{args: names, query: name})": "name",
-		"store.NewTable(c, `a b`)": "", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "table.Adding(name)": "name", "table.Adding(`a`)": "", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
+		"store.NewTable(c, `a b`)": "", "NewTable(c, name)": "name", "store.NewTable(c, name)": "name", "store.NewTable(name, `a`)": "name", "table.Adding(name)": "name", "table.Adding(`a`)": "", "tx.AmongTexts(c, `$1`)": "", "tx.AmongTexts(name, `$1`)": "name", "tx.AmongNumbers(c, name)": "name",
 		"q := c; q += `b`; tx.Query(q)": "", "q := c; q += name; tx.Query(q)": "name", "q, n := safe(); tx.Query(q)": "",
 		"tx.Query(fmt.Sprintf(`LIMIT $%d`, n))": "", "tx.Query(fmt.Sprintf(`%s`, name))": "name", "tx.Query(fmt.Sprintf(`%[2]v %[1]d`, n, name))": "name", "tx.Query(fmt.Sprintf(name))": "name",
 		"tx.Query(strings.Join(parts(n), `,`))": "", "tx.Query(strings.Join(names, `,`))": "names", "for _, q := range []string{`a`, name} { tx.Exec(q) }": "name",
@@ -126,6 +126,9 @@ func queryOf(n ast.Node) (ast.Expr, token.Pos) {
 	call, ok := n.(*ast.CallExpr)
 	if !ok {
 		return nil, 0
+	}
+	if own, ok := call.Fun.(*ast.Ident); ok && own.Name == "NewTable" && len(call.Args) > 1 {
+		return &ast.BinaryExpr{X: call.Args[0], Op: token.ADD, Y: call.Args[1]}, call.Pos()
 	}
 	method, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok {

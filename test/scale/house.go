@@ -38,17 +38,25 @@ type house struct {
 	there sync.Map
 }
 
-// books is the database's file within its folder.
-const books = "takhojd.db"
+// books is the database's file within its folder; or a file says where they are, on PostgreSQL.
+const books, elsewhere, keyFile = "takhojd.db", "address", "log.key"
+
+// place is what the store opens.
+func place(folder string) string {
+	if address, err := os.ReadFile(filepath.Join(folder, elsewhere)); err == nil {
+		return string(address)
+	}
+	return filepath.Join(folder, books)
+}
 
 // enter opens the books in a folder as `serve` does.
 func enter(ctx context.Context, folder string) (*house, error) {
-	db, err := store.Open(ctx, filepath.Join(folder, books))
+	db, err := store.Open(ctx, place(folder))
 	if err != nil {
 		return nil, err
 	}
 	h := &house{db: db}
-	if err := h.furnish(filepath.Join(folder, "log.key")); err != nil {
+	if err := h.furnish(filepath.Join(folder, keyFile)); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return h, nil

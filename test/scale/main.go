@@ -8,6 +8,11 @@
 // measured by a process of its own that has filled nothing: from opening the books to the first page; each page cold, which is the first of a
 // program whose file was thrown out of the system's memory, and warm; and the memory that the process took. Books that are there already are
 // measured as they are, so that -dir makes a second run short. Ten million take 30 GB.
+//
+//	test/postgres/with sh -c 'go run ./test/scale -sizes 1000000 -postgres "$TAKHOJD_TEST_POSTGRES"'
+//
+// moves the books to PostgreSQL as `migrate` does, a schema for each size, and measures them there. Cold is then the first page of a program and of
+// a server that were just started (by TAKHOJD_TEST_POSTGRES_RESTART, where it is set); the server's files may be in the system's memory.
 package main
 
 import (
@@ -29,12 +34,13 @@ func main() {
 	keep := flag.String("dir", "", "where to keep the books (default: a temporary folder, removed at the end)")
 	only := flag.String("measure", "", "measure the books in this folder, and print JSON: what the other processes are told")
 	page := flag.String("page", "", "with -measure: only this page")
+	server := flag.String("postgres", "", "an address of PostgreSQL: the books are moved there, and measured there")
 	flag.Parse()
 	var err error
 	if *only != "" {
 		err = printMeasured(context.Background(), *only, *page)
 	} else {
-		err = grow(context.Background(), *sizes, *keep, *svg)
+		err = grow(context.Background(), *sizes, *keep, *svg, *server)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "scale:", err)
@@ -43,7 +49,7 @@ func main() {
 }
 
 // grow fills and measures one size after the other, and prints a line for each.
-func grow(ctx context.Context, sizes, dir, svg string) (err error) {
+func grow(ctx context.Context, sizes, dir, svg, server string) (err error) {
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "takhojd-scale-"); err != nil {
 			return err
@@ -66,6 +72,13 @@ func grow(ctx context.Context, sizes, dir, svg string) (err error) {
 			}
 		}
 		filled := time.Since(began)
+		if server != "" {
+			began = time.Now()
+			if folder, err = moved(ctx, folder, server, n); err != nil {
+				return fmt.Errorf("move %d: %w", n, err)
+			}
+			fmt.Fprintf(os.Stderr, "%d: moved in %s\n", n, time.Since(began).Round(time.Second))
+		}
 		took, err := counted(ctx, folder)
 		if err != nil {
 			return fmt.Errorf("count the figures of %d: %w", n, err)

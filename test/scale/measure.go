@@ -10,6 +10,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -60,7 +61,7 @@ func printMeasured(ctx context.Context, folder, page string) error {
 // measure opens the books in a folder as the program does, with nothing of the file in memory, and asks for the pages of that name, or for
 // all: once, and then again and again.
 func measure(ctx context.Context, folder, name string) (f figures, err error) {
-	if err := forget(filepath.Join(folder, books)); err != nil {
+	if err := unread(ctx, folder); err != nil {
 		return f, err
 	}
 	began := time.Now()
@@ -86,6 +87,17 @@ func measure(ctx context.Context, folder, name string) (f figures, err error) {
 	size, err := v.house.db.Size(ctx)
 	f.DatabaseMB, f.MemoryMB = float64(size)/1e6, residentMB()
 	return f, err
+}
+
+// unread sees to it that nothing of the books is in memory: of a file, not in the system's; of a server, not in its own.
+func unread(ctx context.Context, folder string) error {
+	if _, err := os.Stat(filepath.Join(folder, elsewhere)); err != nil {
+		return forget(filepath.Join(folder, books))
+	}
+	if restart := os.Getenv("TAKHOJD_TEST_POSTGRES_RESTART"); restart != "" {
+		return exec.CommandContext(ctx, restart).Run()
+	}
+	return nil
 }
 
 // visitor is a browser before a console of its own.
