@@ -66,6 +66,16 @@ func (l *leases) holds(ctx context.Context, channel string) context.Context {
 	return h.ctx
 }
 
+// term is that under which a channel is with this node; 0: it is not, or there is nobody to share with.
+func (l *leases) term(channel string) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if h := l.held[channel]; h != nil {
+		return h.term
+	}
+	return 0
+}
+
 // channels lists the channels that are with this node; nil means all.
 func (l *leases) channels() []string {
 	if l.alone() {

@@ -206,6 +206,9 @@ func (m *Moderator) Run(ctx context.Context) error {
 				m.keepWatch(served)
 				return
 			}
+			if err := m.lately.prepare(served, m.db, name, m.leases.term(name), m.now().Add(-m.Policy().RepeatWindow())); err != nil && served.Err() == nil {
+				m.log.Warn("a channel is read when its next comment is judged", zap.String("channel", name), zap.Error(err))
+			}
 			m.inbox.Wake()
 			m.outbox.wakeUp()
 			if adapter, ok := m.cfg.Adapters[name]; ok {
