@@ -330,8 +330,13 @@ func (a *Archive) IndexWords(ctx context.Context, progress func(done int64)) err
 // indexSome indexes the next few records that are not indexed.
 func (a *Archive) indexSome(ctx context.Context) (n int, err error) {
 	err = a.db.Update(ctx, func(tx *store.Tx) error {
+		var last int64
+		if err := tx.QueryRow(`SELECT coalesce(max(rowid), -1) FROM archive_words`).Scan(&last); err != nil {
+			return err
+		}
+		// Both must be said: PostgreSQL would go through all the entries before.
 		rows, err := tx.Query(`SELECT r.leaf, r.author_name, e.body FROM archive_records r JOIN archive_entries e ON e.leaf = r.leaf
-			WHERE r.leaf > (SELECT coalesce(max(rowid), -1) FROM archive_words) ORDER BY r.leaf LIMIT 500`)
+			WHERE r.leaf > $1 AND e.leaf > $1 ORDER BY r.leaf LIMIT 500`, last)
 		if err != nil {
 			return err
 		}
