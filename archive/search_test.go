@@ -30,6 +30,9 @@ func (f fixture) many(t *testing.T, n int) (all []kept) {
 			if i%9 == 0 {
 				words += " perrongen"
 			}
+			if i%90 == 7 {
+				words += " viadukten"
+			}
 			r := record(fmt.Sprint("c", i), author, words, set...)
 			r.Ref.Channel = fmt.Sprint("ch", i%3)
 			r.Decision.At = noon.Add(time.Duration(i-i%11*3) * time.Minute)
@@ -62,7 +65,7 @@ func TestSearchesPageThroughAllThatTheyFind(t *testing.T) {
 	for name, q := range map[string]archive.Query{
 		"everything": {}, "channel": {Channel: "ch1"}, "time": {From: hour(2), To: hour(9)}, "since": {From: hour(10), Channel: "ch0"},
 		"category": {Category: "insult"}, "a category of few": {Category: "threat", Channel: "ch2"}, "no category": {Category: "spam"},
-		"words": {Words: "perrongen"}, "common words": {Words: "bussen"}, "words and category": {Words: "perrongen", Category: "threat", From: hour(1)},
+		"words": {Words: "perrongen"}, "common words": {Words: "bussen"}, "rare words": {Words: "viadukten", Author: "Kim"}, "words and category": {Words: "perrongen", Category: "threat", From: hour(1)},
 		"author's name": {Author: "Kim"}, "author's id": {Author: "a-Kim B"}, "author and category": {Author: "Kim C", Category: "insult"},
 		"author and words": {Author: "Kim D", Words: "perrongen", Channel: "ch1"}, "author, words and category": {Author: "a-Kim A", Words: "bussen", Category: "threat"},
 	} {
