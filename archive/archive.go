@@ -310,7 +310,7 @@ func Begun(ctx context.Context, db *store.DB) (bool, error) {
 }
 
 // IndexWords makes the index of words anew for the records that it lacks, from what they say: after the books were moved to another
-// database. progress, when given, is told how many are done.
+// database, which is then told that it is filled. progress, when given, is told how many are done.
 func (a *Archive) IndexWords(ctx context.Context, progress func(done int64)) error {
 	var done int64
 	for {
@@ -319,7 +319,7 @@ func (a *Archive) IndexWords(ctx context.Context, progress func(done int64)) err
 			return fmt.Errorf("archive: index words: %w", err)
 		}
 		if n == 0 {
-			return nil
+			return a.db.Filled(ctx)
 		}
 		if done += int64(n); progress != nil {
 			progress(done)

@@ -47,6 +47,8 @@ type engine interface {
 	snapshot(ctx context.Context, path string) (bool, error)
 	// scrub makes sure that the bytes of deleted rows are gone from the files.
 	scrub(context.Context) error
+	// filled is told that many rows were written at once into the tables.
+	filled(context.Context, []table) error
 	// committed is called by the writer after each commit, with how many rows and statements were in it, and the words that other processes are to
 	// be told.
 	committed(ctx context.Context, writer *sql.Conn, written int, words []string)

@@ -341,7 +341,23 @@ func (p *postgres) snapshot(context.Context, string) (bool, error) { return fals
 
 // scrub gives the rows' room free, to be written over. What the server's own log and its copies hold goes as they are rotated; VACUUM FULL, at a
 // time of the operator's choice, writes the files anew at once.
-func (p *postgres) scrub(ctx context.Context) (err error) {
+func (p *postgres) scrub(ctx context.Context) error {
+	return p.apart(ctx, `VACUUM comments, revisions, history, decisions, outbox, inbox, comment_media, picture_prints, picture_slots,
+		archive_entries, archive_records, archive_words, archive_media`)
+}
+
+// filled counts what the tables hold and marks what all may see, as PostgreSQL itself does when it gets round to it. Until then it plans for empty tables: with
+// five million comments that had just been moved each page took 25 ms longer, and the slowest 400.
+func (p *postgres) filled(ctx context.Context, all []table) error {
+	names := make([]string, len(all))
+	for i, t := range all {
+		names[i] = t.name
+	}
+	return p.apart(ctx, "VACUUM (ANALYZE) archive_words, "+strings.Join(names, ", "))
+}
+
+// apart runs a statement on a connection of its own, and in no transaction.
+func (p *postgres) apart(ctx context.Context, statement string) (err error) {
 	config, err := pgx.ParseConfig(p.address)
 	if err != nil {
 		return errors.New("the address cannot be read")
@@ -351,8 +367,7 @@ func (p *postgres) scrub(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close(context.WithoutCancel(ctx))) }()
-	_, err = conn.Exec(ctx, `VACUUM comments, revisions, history, decisions, outbox, inbox, comment_media, picture_prints, picture_slots,
-		archive_entries, archive_records, archive_words, archive_media`)
+	_, err = conn.Exec(ctx, statement)
 	return err
 }
 

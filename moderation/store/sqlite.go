@@ -268,6 +268,9 @@ func (f *sqliteFile) snapshot(ctx context.Context, path string) (bool, error) {
 	return true, errors.Join(err, db.Close())
 }
 
+// filled has nothing to do: SQLite plans by the schema alone.
+func (f *sqliteFile) filled(context.Context, []table) error { return nil }
+
 // scrub empties the write-ahead log, which still holds the pages as they were; secure_delete has overwritten them in the file. Readers may hold
 // the log for a while: they are waited for.
 func (f *sqliteFile) scrub(ctx context.Context) (err error) {
