@@ -91,8 +91,8 @@ func (db *DB) Snapshot(ctx context.Context, path string, progress func(table str
 	return errors.Join(Copy(ctx, db, file, progress), file.Close())
 }
 
-// Filled tells the database that many rows were written at once, so that it looks at what its tables hold now and not when it gets round to it. Of
-// five million comments that takes a minute.
+// Filled tells the database that many rows were written at once, so that it looks at what its tables hold now and not when it gets round
+// to it.
 func (db *DB) Filled(ctx context.Context) error {
 	all, err := tables()
 	if err == nil {
